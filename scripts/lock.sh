@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Locks the dependencies, with hashes and without the address of any registry: requirements.lock (what the image
+# runs) and requirements-dev.lock (that, and the tools of the gates).
+set -euo pipefail
+
+main() {
+	cd "$(dirname "$0")/.."
+	lock requirements.lock
+	lock requirements-dev.lock --group dev
+}
+
+# One file works for every Python that we support, on every platform.
+lock() {
+	local file="$1"
+	shift
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --output-file "$file" "$@" ${UPGRADE:+--upgrade} pyproject.toml
+}
+
+main "$@"

@@ -1,0 +1,5 @@
+"""``python -m appx``."""
+
+from appx.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""The agent: the loop, and the prompt that it works with."""

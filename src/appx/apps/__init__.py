@@ -1,0 +1,1 @@
+"""What projects run: inner containers that come back after a restart."""

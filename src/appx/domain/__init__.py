@@ -1,0 +1,1 @@
+"""The words of appx as types: ids, messages, events, errors. Standard library only."""

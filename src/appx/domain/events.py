@@ -1,0 +1,124 @@
+"""What happened in a session. Facts in the past tense, appended once, never edited."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from appx.domain.ids import CallId, Seq, TurnId
+from appx.domain.messages import Reply, ThinkingLevel, ToolCall, ToolResult, UserMessage
+
+Outcome: TypeAlias = Literal["done", "stopped", "failed", "limit", "interrupted"]
+"""How a turn ended: rested, stopped by a person, failed, ran into a limit, or cut off by a crash."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChosen:
+    """The session's model and thinking level from here on."""
+
+    provider: str
+    model_id: str
+    thinking: ThinkingLevel
+    type: Literal["model_chosen"] = "model_chosen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStarted:
+    turn: TurnId
+    prompt: UserMessage
+    type: Literal["turn_started"] = "turn_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptQueued:
+    """A prompt that came while a turn ran. It waits for the end of the current step."""
+
+    prompt: UserMessage
+    type: Literal["prompt_queued"] = "prompt_queued"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptDelivered:
+    """The oldest queued prompt became part of the conversation."""
+
+    turn: TurnId
+    prompt: UserMessage
+    type: Literal["prompt_delivered"] = "prompt_delivered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReplied:
+    """A reply came to its end, be it whole, failed or cut off; ``reply.stop`` says which."""
+
+    turn: TurnId
+    reply: Reply
+    type: Literal["model_replied"] = "model_replied"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryStarted:
+    """The provider failed; the model is asked again after ``delay_ms``."""
+
+    turn: TurnId
+    attempt: int
+    max_attempts: int
+    delay_ms: int
+    error: str
+    type: Literal["retry_started"] = "retry_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryEnded:
+    turn: TurnId
+    ok: bool
+    attempt: int
+    error: str = ""
+    type: Literal["retry_ended"] = "retry_ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStarted:
+    turn: TurnId
+    call: ToolCall
+    type: Literal["tool_started"] = "tool_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFinished:
+    turn: TurnId
+    call_id: CallId
+    tool: str
+    result: ToolResult
+    type: Literal["tool_finished"] = "tool_finished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnEnded:
+    """The agent rests. ``detail`` is a sentence for the person when the outcome is not ``done``."""
+
+    turn: TurnId
+    outcome: Outcome
+    detail: str = ""
+    type: Literal["turn_ended"] = "turn_ended"
+
+
+Event: TypeAlias = (
+    ModelChosen
+    | TurnStarted
+    | PromptQueued
+    | PromptDelivered
+    | ModelReplied
+    | RetryStarted
+    | RetryEnded
+    | ToolStarted
+    | ToolFinished
+    | TurnEnded
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """An event with its place in the log of its session, and its time (UTC)."""
+
+    seq: Seq
+    at: datetime
+    event: Event

@@ -1,0 +1,1 @@
+"""The API. Nothing else knows how HTTP is served."""

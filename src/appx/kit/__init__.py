@@ -1,0 +1,1 @@
+"""Small things that know nothing of appx: processes, atomic files, the clock."""

@@ -1,0 +1,1 @@
+"""Model providers: the catalogue, the credentials, asking a model. Only this package knows a provider's library."""

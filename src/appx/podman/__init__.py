@@ -1,0 +1,1 @@
+"""What podman is told (argv) and what it answers (parse). Pure; the workbench runs it."""

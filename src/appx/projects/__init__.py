@@ -1,0 +1,1 @@
+"""Projects: a directory, its sessions, its apps."""

@@ -1,0 +1,1 @@
+"""Conversations: the log, what is shown live, one task per live session."""

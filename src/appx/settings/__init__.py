@@ -1,0 +1,1 @@
+"""The settings: one field is one variable, its docstring is the manual."""

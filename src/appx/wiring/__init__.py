@@ -1,0 +1,1 @@
+"""Settings in, a running server out. Names every part."""

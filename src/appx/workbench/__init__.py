@@ -1,0 +1,1 @@
+"""The hands: files and commands of projects. Holds no key, decides nothing."""

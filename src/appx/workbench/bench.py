@@ -1,0 +1,80 @@
+"""What the workbench does for the server: the seam between the brain and the hands."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from appx.domain.ids import ProjectId
+
+OnOutput: TypeAlias = Callable[[str], None]
+"""Called with the newest tail of a command's output (at most ``Command.keep_bytes``), at most ten times a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A bash command line, run in the project's directory (or in the workspace when ``project`` is None).
+
+    ``time_limit`` is in seconds. At most ``keep_bytes`` and ``keep_lines`` of the end of the output are answered.
+    """
+
+    line: str
+    project: ProjectId | None
+    time_limit: float
+    keep_bytes: int = 50 * 1024
+    keep_lines: int = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandResult:
+    """A command that ended. stdout and stderr stand in the order in which they came.
+
+    ``code``: the exit code, 128 + n for signal n, None when ``ended`` is not ``exit``.
+    ``output``: the tail as text; bytes that are not UTF-8 are shown as U+FFFD.
+    ``total_bytes``, ``total_lines``: of the whole output. ``full_output``: the file that holds the whole, on the
+    workbench, when the tail is not all (capped; the file says so); else None.
+    """
+
+    code: int | None
+    ended: Literal["exit", "time_limit"]
+    output: str
+    total_bytes: int
+    total_lines: int
+    full_output: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchStatus:
+    """Whether the workbench can work. ``problems`` are sentences; empty means ready."""
+
+    podman: str
+    """Version of podman, empty when it does not answer."""
+    problems: tuple[str, ...] = ()
+
+
+class Workbench(Protocol):
+    """Files and commands of projects. Paths are relative to the project's directory, or absolute inside it.
+
+    A path that leads out of the project, also through a symbolic link, raises Invalid; a missing one NotFound;
+    a full disk NoSpace; a workbench that does not answer Unavailable.
+    Cancelling ``run`` ends the command's whole process group.
+    """
+
+    async def run(self, command: Command, on_output: OnOutput | None = None) -> CommandResult: ...
+
+    async def read(self, project: ProjectId, path: str, *, limit: int) -> bytes:
+        """The first ``limit`` bytes of a file. ``read`` also accepts the path of a ``full_output``."""
+        ...
+
+    async def write(self, project: ProjectId, path: str, data: bytes) -> None:
+        """Replace a file atomically (its mode stays), making parent directories."""
+        ...
+
+    async def create_project(self, project: ProjectId) -> str:
+        """Make the project's directory and its git repository, if they are not there. Answers the absolute path."""
+        ...
+
+    async def remove_project(self, project: ProjectId) -> None:
+        """Remove the project's directory with all that is in it. Nothing there is no error."""
+        ...
+
+    async def status(self) -> BenchStatus: ...
