@@ -1,6 +1,6 @@
 """From the log to the model: a pure fold, so that a restart changes nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from appx.domain.events import (
@@ -17,7 +17,7 @@ from appx.domain.events import (
     TurnStarted,
 )
 from appx.domain.ids import CallId
-from appx.domain.messages import Message, Text, ToolMessage, ToolResult, UserMessage
+from appx.domain.messages import Message, Reply, Text, ToolMessage, ToolResult, UserMessage
 
 INTERRUPTED = ToolResult(ok=False, text="Interrupted before it finished. What it did up to then may have stayed.")
 
@@ -45,25 +45,28 @@ def conversation(events: Iterable[Event]) -> list[Message]:
     """
     sent: list[Message] = []
     open_calls: dict[CallId, str] = {}
-
-    def close() -> None:
-        sent.extend(ToolMessage(call_id=call_id, tool=tool, result=INTERRUPTED) for call_id, tool in open_calls.items())
-        open_calls.clear()
-
     for message in messages(events):
         if isinstance(message, ToolMessage):
             if open_calls.pop(message.call_id, None) is not None:
                 sent.append(message)
             continue
-        close()
-        if isinstance(message, UserMessage):
-            sent.append(message)
-        elif message.stop == "aborted":
-            seen = tuple(block for block in message.blocks if isinstance(block, Text))
-            if seen:
-                sent.append(replace(message, blocks=seen))
-        elif message.stop != "error":
-            sent.append(message)
-            open_calls.update({call.id: call.name for call in message.calls})
-    close()
-    return sent
+        sent += _interrupted(open_calls)
+        open_calls = {}
+        kept = message if isinstance(message, UserMessage) else _kept(message)
+        if kept is not None:
+            sent.append(kept)
+        if isinstance(kept, Reply):
+            open_calls = {call.id: call.name for call in kept.calls}
+    return sent + _interrupted(open_calls)
+
+
+def _kept(reply: Reply) -> Reply | None:
+    """What the model is reminded of."""
+    if reply.stop not in {"error", "aborted"}:
+        return reply
+    seen = tuple(block for block in reply.blocks if isinstance(block, Text))
+    return replace(reply, blocks=seen) if seen and reply.stop == "aborted" else None
+
+
+def _interrupted(calls: Mapping[CallId, str]) -> list[Message]:
+    return [ToolMessage(call_id=call_id, tool=tool, result=INTERRUPTED) for call_id, tool in calls.items()]

@@ -1,0 +1,118 @@
+"""The agent loop: ask the model, run the tools that it calls, until it calls none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import anyio
+
+from appx.domain.deltas import Delta
+from appx.domain.events import Event, ModelReplied, Outcome, RetryEnded, RetryStarted, ToolFinished, ToolStarted
+from appx.domain.ids import CallId, SessionId, TurnId
+from appx.domain.messages import Block, Message, ModelRef, Reply, ThinkingLevel
+from appx.models.model import Model, ModelFailed, Request
+from appx.tools.tool import Toolbox
+
+RETRY_SECONDS = (2.0, 4.0, 8.0)
+MAX_RETRY_AFTER = 60.0
+
+
+class Turn(Protocol):
+    """What a turn gives the loop: its conversation, and ears for what happens."""
+
+    id: TurnId
+    session: SessionId
+
+    def messages(self) -> Sequence[Message]:
+        """The conversation as the model is to be sent it, with all that was emitted."""
+        ...
+
+    async def emit(self, *events: Event) -> None: ...
+
+    async def deliver(self) -> bool:
+        """Move prompts that were queued into the conversation. Answers whether there were any."""
+        ...
+
+    def begin_reply(self, model: ModelRef) -> None: ...
+
+    def on_delta(self, delta: Delta) -> None: ...
+
+    def seen(self) -> tuple[Block, ...]:
+        """The text and thoughts that came so far of the reply that has begun."""
+        ...
+
+    def show(self, call: CallId, tail: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """A model, its tools and its instructions. ``max_steps`` bounds the replies of one turn."""
+
+    ref: ModelRef
+    model: Model
+    thinking: ThinkingLevel
+    toolbox: Toolbox
+    system: str
+    max_steps: int
+
+    async def run_turn(self, turn: Turn) -> Outcome:
+        """Work until there is nothing left to answer. Facts are emitted as they happen.
+
+        Raises ModelFailed when the provider fails for good. Cancellation passes through: the session, which owns
+        the turn, ends it.
+        """
+        for _ in range(self.max_steps):
+            reply = await self._ask(turn)
+            for call in reply.calls:
+                await turn.emit(ToolStarted(turn=turn.id, call=call))
+                result = await self.toolbox.run(call, partial(turn.show, call.id))
+                await turn.emit(ToolFinished(turn=turn.id, call_id=call.id, tool=call.name, result=result))
+            if not await turn.deliver() and not reply.calls:
+                return "done"
+        return "limit"
+
+    async def _ask(self, turn: Turn) -> Reply:
+        """One reply; a failed attempt is recorded, then tried again while that may help."""
+        for attempt in range(len(RETRY_SECONDS) + 1):
+            try:
+                reply = await self._ask_once(turn)
+            except ModelFailed as failure:
+                await turn.emit(ModelReplied(turn=turn.id, reply=self._failed(turn, failure)))
+                if not failure.again or attempt == len(RETRY_SECONDS):
+                    if attempt:
+                        await turn.emit(RetryEnded(turn=turn.id, ok=False, attempt=attempt, error=str(failure)))
+                    raise
+                await self._wait(turn, failure, attempt)
+            else:
+                ended = [RetryEnded(turn=turn.id, ok=True, attempt=attempt)] if attempt else []
+                await turn.emit(ModelReplied(turn=turn.id, reply=reply), *ended)
+                return reply
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _ask_once(self, turn: Turn) -> Reply:
+        turn.begin_reply(self.ref)
+        request = Request(
+            system=self.system,
+            messages=turn.messages(),
+            tools=self.toolbox.specs,
+            thinking=self.thinking,
+            session=turn.session,
+        )
+        return await self.model.reply(request, turn.on_delta)
+
+    def _failed(self, turn: Turn, failure: ModelFailed) -> Reply:
+        return Reply(model=self.ref, blocks=turn.seen(), stop="error", error=str(failure))
+
+    async def _wait(self, turn: Turn, failure: ModelFailed, attempt: int) -> None:
+        delay = min(failure.retry_after or RETRY_SECONDS[attempt], MAX_RETRY_AFTER)
+        await turn.emit(
+            RetryStarted(
+                turn=turn.id,
+                attempt=attempt + 1,
+                max_attempts=len(RETRY_SECONDS),
+                delay_ms=int(delay * 1000),
+                error=str(failure),
+            )
+        )
+        await anyio.sleep(delay)

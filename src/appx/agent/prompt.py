@@ -1,0 +1,64 @@
+"""The system prompt: pure assembly of the parts that ``projects.agents`` gathered."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from importlib import resources
+
+from appx.domain.deployment import Deployment, Target
+from appx.domain.ids import ProjectId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextFile:
+    """A file of instructions: its path as the model knows it, and its text."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the agent works. ``ports``: what the builder container publishes, for example ``3000-3010``."""
+
+    project: ProjectId
+    directory: str
+    runtime: str
+    ports: str
+    deployment: Deployment | None
+
+
+def base_prompt() -> str:
+    """The words that every turn begins with, unless ``.pi/SYSTEM.md`` replaces them."""
+    return resources.files("appx.agent").joinpath("base_prompt.md").read_text(encoding="utf-8")
+
+
+def system_prompt(*, base: str, files: Iterable[ContextFile], place: Place, today: date) -> str:
+    """Base, instructions from general to particular, deployment, date and directory."""
+    parts = [base.strip()]
+    parts += [f"# Instructions from {file.path}\n\n{file.text.strip()}" for file in files]
+    parts += [deployment_section(place), f"Today is {today.isoformat()}. You work in {place.directory}."]
+    return "\n\n".join(parts) + "\n"
+
+
+def deployment_section(place: Place) -> str:
+    """What the model needs to know to run the project's app."""
+    deployment = place.deployment or Deployment()
+    lines = [
+        "# Deployment",
+        "",
+        f"- project id: {place.project}",
+        f"- label for everything that you run or build: appx.project={place.project}",
+        f"- container runtime: {place.runtime}",
+        f"- ports that reach the person's machine: {place.ports}",
+    ]
+    targets = (("dev", deployment.dev), ("prod", deployment.prod))
+    return "\n".join([*lines, *(_line(place.project, name, target) for name, target in targets)])
+
+
+def _line(project: ProjectId, name: str, target: Target | None) -> str:
+    container = f"container {project}-app-{name}"
+    if target is None or (target.port is None and target.url is None):
+        return f"- {name}: {container}; no port is set: take one of these ports that is free"
+    port = f"port {target.port}" if target.port else "no port set"
+    return f"- {name}: {port}, {target.url or f'http://localhost:{target.port}'}, {container}"

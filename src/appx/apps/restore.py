@@ -1,0 +1,24 @@
+"""Bring apps back after a restart of the builder container."""
+
+import logging
+
+from appx.domain.errors import AppxError
+from appx.podman import argv
+from appx.workbench.bench import Command, Workbench
+
+logger = logging.getLogger(__name__)
+
+TIME_LIMIT = 300.0
+
+
+async def restore(workbench: Workbench) -> None:
+    """Start every inner container whose restart policy asks for it. What fails is logged; the others still start."""
+    try:
+        done = await workbench.run(Command(line=argv.start_restartable(), project=None, time_limit=TIME_LIMIT))
+    except AppxError as error:
+        logger.warning("apps were not started again: %s", error)
+        return
+    if done.code == 0:
+        logger.info("apps started again: %s", done.output.split() or "none")
+    else:
+        logger.warning("not every app was started again: %s", done.output.strip() or done.ended)

@@ -1,0 +1,71 @@
+"""What is still to be said when a turn ends early: a pure function, the same after a stop and after a crash."""
+
+from collections.abc import Iterable
+
+from appx.domain.conversation import INTERRUPTED
+from appx.domain.events import (
+    Event,
+    ModelReplied,
+    Outcome,
+    PromptDelivered,
+    RetryStarted,
+    ToolFinished,
+    TurnEnded,
+    TurnStarted,
+)
+from appx.domain.ids import CallId, TurnId
+from appx.domain.messages import Block, ModelRef, Reply, StopReason
+
+
+def open_turn(events: Iterable[Event]) -> TurnId | None:
+    """The turn that has not ended, if there is one."""
+    turn: TurnId | None = None
+    for event in events:
+        if isinstance(event, TurnStarted):
+            turn = event.turn
+        elif isinstance(event, TurnEnded):
+            turn = None
+    return turn
+
+
+def closing(
+    events: Iterable[Event],
+    *,
+    turn: TurnId,
+    outcome: Outcome,
+    detail: str,
+    model: ModelRef,
+    seen: tuple[Block, ...] = (),
+) -> list[Event]:
+    """The events that end ``turn``, so that every call has a result and every step a reply.
+
+    ``model`` and ``seen``: who was answering, and the part of its reply that people saw.
+    """
+    calls, waiting = _loose_ends(events, turn)
+    end: list[Event] = [
+        ToolFinished(turn=turn, call_id=call_id, tool=tool, result=INTERRUPTED) for call_id, tool in calls.items()
+    ]
+    if waiting and outcome in {"stopped", "interrupted", "failed"}:
+        stop: StopReason = "error" if outcome == "failed" else "aborted"
+        end.append(ModelReplied(turn=turn, reply=Reply(model=model, blocks=seen, stop=stop, error=detail)))
+    return [*end, TurnEnded(turn=turn, outcome=outcome, detail=detail)]
+
+
+def _loose_ends(events: Iterable[Event], turn: TurnId) -> tuple[dict[CallId, str], bool]:
+    """The calls without a result, and whether a reply was awaited when nothing more came."""
+    calls: dict[CallId, str] = {}
+    waiting = True
+    for event in events:
+        match event:
+            case TurnStarted(turn=each) | PromptDelivered(turn=each) | RetryStarted(turn=each) if each == turn:
+                waiting = True
+            case ModelReplied(turn=each, reply=reply) if each == turn:
+                whole = reply.stop not in {"error", "aborted"}
+                calls = {call.id: call.name for call in reply.calls} if whole else {}
+                waiting = False
+            case ToolFinished(turn=each, call_id=call_id) if each == turn:
+                calls.pop(call_id, None)
+                waiting = not calls
+            case _:
+                pass
+    return calls, waiting and not calls

@@ -1,0 +1,225 @@
+"""A session: one conversation with one agent. One task drives it; requests only leave facts in its log."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias, TypedDict
+
+import anyio
+
+from appx.agent.loop import Agent
+from appx.domain.conversation import conversation
+from appx.domain.deltas import Delta
+from appx.domain.errors import AppxError, Conflict, NotFound
+from appx.domain.events import (
+    Event,
+    ModelChosen,
+    ModelReplied,
+    Outcome,
+    PromptDelivered,
+    PromptQueued,
+    TurnEnded,
+    TurnStarted,
+)
+from appx.domain.ids import CallId, SessionId, TurnId, uuid7
+from appx.domain.messages import Block, Message, ModelRef, UserMessage
+from appx.sessions.closing import closing
+from appx.sessions.log import SessionLog
+from appx.sessions.row import SessionRow
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = 0.4
+"""How often the text so far of a running reply is stored; a crash loses at most this much and one write."""
+
+STORE_AGAIN_SECONDS = 1.0
+
+NO_MODEL = ModelRef(provider="none", id="none", api="none")
+
+OpenAgent: TypeAlias = Callable[[SessionRow, ModelChosen | None], Awaitable[Agent]]
+"""Make the agent of a turn, from the settings and files as they are now. Raises AppxError with the reason."""
+
+
+class Session:
+    """Prompts in, facts out. ``run`` is the one task; it must run for prompts to be answered."""
+
+    def __init__(self, *, log: SessionLog, open_agent: OpenAgent) -> None:
+        self.log = log
+        self._open_agent = open_agent
+        self._scope: anyio.CancelScope | None = None
+        self._aborted: TurnId | None = None
+        self._wake = anyio.Event()
+
+    @property
+    def chosen(self) -> ModelChosen | None:
+        """The settings of the session; None until somebody chose."""
+        return next((event for event in reversed(self.log.events) if isinstance(event, ModelChosen)), None)
+
+    @property
+    def queue(self) -> list[UserMessage]:
+        """Prompts that wait for the end of the current step."""
+        return queued(self.log.events)
+
+    async def prompt(self, message: UserMessage) -> None:
+        """Store the prompt: it begins a turn, or is queued into the running one. The model is asked later."""
+
+        def decide() -> tuple[Event, ...]:
+            if self.log.row.turn is not None:
+                return (PromptQueued(prompt=message),)
+            return (TurnStarted(turn=TurnId(uuid7()), prompt=message),)
+
+        await self.log.append_if(decide)
+        self._wake.set()
+
+    async def choose(self, chosen: ModelChosen) -> None:
+        """Change the model from the next turn on. Raises Conflict while a turn runs."""
+
+        def decide() -> tuple[Event, ...]:
+            if self.log.row.turn is not None:
+                raise Conflict("The session is running. Wait for the end of the turn, or abort it.")
+            return (chosen,)
+
+        await self.log.append_if(decide)
+
+    async def abort(self) -> None:
+        """End the running turn, if there is one, and return when its end is stored.
+
+        Queued prompts wait for the next prompt: who stops the agent does not want it to begin anew.
+        """
+        turn = self.log.row.turn
+        self._aborted = turn
+        while turn is not None and self.log.row.turn == turn and not self.log.deleted:
+            if self._scope is not None:
+                self._scope.cancel()
+            await self.log.changed()
+
+    async def run(self) -> None:
+        """Drive turns one after the other, until cancelled. The server's task group owns this."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._checkpoints)
+            while True:
+                if self.log.row.turn is None:
+                    await self._wake.wait()
+                self._wake = anyio.Event()
+                if self.log.row.turn is not None:
+                    await self._run_turn(self.log.row.turn)
+
+    async def _run_turn(self, turn_id: TurnId) -> None:
+        turn = LiveTurn(id_=turn_id, log=self.log)
+        ended = False
+        while not ended:
+            outcome: Outcome = "interrupted"
+            detail = "The server was stopped. Prompt again to go on."
+            try:
+                outcome, detail = await self._try(turn)
+            finally:
+                ended = await self._end(turn, outcome, detail)
+
+    async def _try(self, turn: "LiveTurn") -> tuple[Outcome, str]:
+        """Work, and say how it ended."""
+        try:
+            with anyio.CancelScope() as self._scope:
+                if self._aborted == turn.id:
+                    self._scope.cancel()
+                await turn.deliver()
+                agent = await self._open_agent(self.log.row, self.chosen)
+                outcome = await agent.run_turn(turn)
+                return outcome, "" if outcome == "done" else f"The turn took {agent.max_steps} steps, its limit."
+        except AppxError as error:
+            return "failed", str(error)
+        except Exception:
+            logger.exception("turn %s of session %s failed", turn.id, self.log.row.id)
+            return "failed", f"Something is wrong in appx itself. The server's log tells more, see turn {turn.id}."
+        finally:
+            self._scope = None
+        return "stopped", "Stopped."
+
+    async def _end(self, turn: "LiveTurn", outcome: Outcome, detail: str) -> bool:
+        """Store the end of the turn; False when a prompt came in the last moment and the turn goes on."""
+
+        def decide() -> tuple[Event, ...]:
+            late = queued(self.log.events)
+            if outcome == "done" and late:
+                return tuple(PromptDelivered(turn=turn.id, prompt=prompt) for prompt in late)
+            return tuple(closing(self.log.events, turn=turn.id, outcome=outcome, detail=detail, **self._unsaid()))
+
+        while True:
+            try:
+                with anyio.CancelScope(shield=True):
+                    events = await self.log.append_if(decide)
+                return isinstance(events[-1], TurnEnded)
+            except NotFound:
+                return True
+            except AppxError as error:  # a full disk, say: the turn ends as soon as there is room
+                logger.error("the end of turn %s cannot be stored: %s", turn.id, error)  # noqa: TRY400  no defect
+                await anyio.sleep(STORE_AGAIN_SECONDS)
+
+    def _unsaid(self) -> "Unsaid":
+        draft = self.log.draft
+        if draft is None:
+            return {"model": last_model(self.log.events), "seen": ()}
+        return {"model": draft.model, "seen": draft.words()}
+
+    async def _checkpoints(self) -> None:
+        """Store the text so far while a reply comes in."""
+        while True:
+            await self.log.changed()
+            await anyio.sleep(CHECKPOINT_SECONDS)
+            try:
+                await self.log.save_draft()
+            except AppxError as error:
+                logger.warning("the text so far of session %s is not stored: %s", self.log.row.id, error)
+
+
+class Unsaid(TypedDict):
+    """Who was answering when a turn ended, and what people saw of the answer."""
+
+    model: ModelRef
+    seen: tuple[Block, ...]
+
+
+class LiveTurn:
+    """The running turn, as the agent loop sees it."""
+
+    def __init__(self, *, id_: TurnId, log: SessionLog) -> None:
+        self.id = id_
+        self.session: SessionId = log.row.id
+        self._log = log
+
+    def messages(self) -> Sequence[Message]:
+        return conversation(self._log.events)
+
+    async def emit(self, *events: Event) -> None:
+        await self._log.append(*events)
+
+    async def deliver(self) -> bool:
+        def decide() -> tuple[Event, ...]:
+            return tuple(PromptDelivered(turn=self.id, prompt=prompt) for prompt in queued(self._log.events))
+
+        return bool(await self._log.append_if(decide))
+
+    def begin_reply(self, model: ModelRef) -> None:
+        self._log.begin_draft(model)
+
+    def on_delta(self, delta: Delta) -> None:
+        if self._log.draft is not None:
+            self._log.draft.add(delta)
+            self._log.touch()
+
+    def seen(self) -> tuple[Block, ...]:
+        return self._log.draft.words() if self._log.draft else ()
+
+    def show(self, call: CallId, tail: str) -> None:
+        self._log.tails[call] = tail
+        self._log.touch()
+
+
+def queued(events: Sequence[Event]) -> list[UserMessage]:
+    """The prompts that were queued and not yet delivered."""
+    waiting = [event.prompt for event in events if isinstance(event, PromptQueued)]
+    delivered = sum(isinstance(event, PromptDelivered) for event in events)
+    return waiting[delivered:]
+
+
+def last_model(events: Sequence[Event]) -> ModelRef:
+    """Who answered last; ``NO_MODEL`` when nobody did."""
+    return next((event.reply.model for event in reversed(events) if isinstance(event, ModelReplied)), NO_MODEL)

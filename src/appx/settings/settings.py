@@ -1,0 +1,116 @@
+"""The settings of the server. ``docs/settings.md`` is generated from this file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from appx.domain.errors import Misconfigured
+
+PREFIX = "APPX_"
+
+OUTSIDE = frozenset(
+    {
+        "APPX_ENGINE", "APPX_IMAGE", "APPX_NAME", "APPX_BIND", "APPX_PORT", "APPX_WORKSPACE", "APPX_STORAGE",
+        "APPX_RUN_ARGS",
+    }
+)  # fmt: skip
+"""Variables of ``run.sh``, which may stand in the same environment and mean nothing here."""
+
+
+class Settings(BaseModel):
+    """One field is one variable; its alias is the variable's name."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, hide_input_in_errors=True)
+
+    workspace_dir: Annotated[Path, Field(alias="WORKSPACE_DIR")]
+    """The directory that holds all projects, and the server's own state in `.pi-global`. Required; absolute."""
+
+    host: Annotated[str, Field(alias="AGENT_SERVER_HOST")] = "127.0.0.1"
+    """The address on which the server listens."""
+
+    port: Annotated[int, Field(alias="AGENT_SERVER_PORT", ge=0, le=65_535)] = 4001
+    """The port on which the server listens. 0 takes any free one."""
+
+    token: Annotated[SecretStr | None, Field(alias="AGENT_SERVER_TOKEN")] = None
+    """The bearer token of the API. Without one, a token is made at the first start and kept in the workspace."""
+
+    token_file: Annotated[Path | None, Field(alias="AGENT_SERVER_TOKEN_FILE")] = None
+    """A file that holds the bearer token."""
+
+    workbench_socket: Annotated[Path | None, Field(alias="APPX_WORKBENCH_SOCKET")] = None
+    """The unix socket of the workbench. Without one, commands run with the rights of the server (`--local` only)."""
+
+    builder_prompt: Annotated[Path | None, Field(alias="APPX_BUILDER_PROMPT")] = None
+    """The builder prompt, copied to `.pi-global/AGENTS.md` at start unless the workspace has one."""
+
+    app_ports: Annotated[str, Field(alias="APPX_APP_PORTS", pattern=r"^\d{1,5}(-\d{1,5})?$")] = "3000-3010"
+    """The ports of apps that reach the host: what the builder container publishes."""
+
+    container_runtime: Annotated[str, Field(alias="APP_CONTAINER_RUNTIME", pattern="^podman$")] = "podman"
+    """What runs the apps. Only `podman` is known."""
+
+    max_steps: Annotated[int, Field(alias="APPX_MAX_STEPS", ge=1, le=10_000)] = 200
+    """How many replies of the model one turn may take."""
+
+    anthropic_api_key: Annotated[SecretStr | None, Field(alias="ANTHROPIC_API_KEY")] = None
+    """Key for Anthropic's models."""
+
+    openai_api_key: Annotated[SecretStr | None, Field(alias="OPENAI_API_KEY")] = None
+    """Key for OpenAI's models."""
+
+    gemini_api_key: Annotated[SecretStr | None, Field(alias="GEMINI_API_KEY")] = None
+    """Key for Google's models."""
+
+    litellm_base_url: Annotated[str | None, Field(alias="LITELLM_BASE_URL")] = None
+    """The base URL of an OpenAI-compatible server, for example a LiteLLM proxy. Makes the provider `litellm`."""
+
+    litellm_api_key: Annotated[SecretStr | None, Field(alias="LITELLM_API_KEY")] = None
+    """Key for that server."""
+
+    litellm_models_path: Annotated[Path | None, Field(alias="LITELLM_MODELS_PATH")] = None
+    """A JSON file: an array of that server's models."""
+
+    litellm_default_model: Annotated[str | None, Field(alias="LITELLM_DEFAULT_MODEL")] = None
+    """Which of them new sessions use, for example `openai/gpt-5.5`."""
+
+    litellm_api: Annotated[str, Field(alias="LITELLM_API")] = "openai-completions"
+    """The dialect of that server: `openai-completions` or `openai-responses`."""
+
+    @property
+    def state_dir(self) -> Path:
+        """The server's own directory."""
+        return self.workspace_dir / ".pi-global"
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Check all of it before anything starts. An empty variable counts as not set.
+
+    Raises Misconfigured with one sentence for each variable that is wrong.
+    """
+    given = {name: value for name, value in environment.items() if value.strip()}
+    known = {field.alias for field in Settings.model_fields.values()} | OUTSIDE
+    problems = [
+        f"{name} is not a setting of appx. `appx settings` lists them." for name in sorted(given)
+        if name.startswith(PREFIX) and name not in known
+    ]  # fmt: skip
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        problems += [f"{each['loc'][0]}: {each['msg']}." for each in error.errors()]
+        raise Misconfigured(" ".join(problems)) from None
+    if not settings.workspace_dir.is_absolute():
+        problems.append("WORKSPACE_DIR: give an absolute path.")
+    if problems:
+        raise Misconfigured(" ".join(problems))
+    return settings
+
+
+def manual() -> str:
+    """The settings as a Markdown table."""
+    lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for field in Settings.model_fields.values():
+        default = "required" if field.is_required() else "" if field.default is None else f"`{field.default}`"
+        lines.append(f"| `{field.alias}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
