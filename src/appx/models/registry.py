@@ -1,0 +1,162 @@
+"""All models of the server: which there are, which can be used, and how to ask one."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from appx.domain.errors import Conflict, Invalid, NotFound
+from appx.models.builtin import BUILTIN, PROVIDER_NAMES
+from appx.models.catalogue import DEMO, ModelInfo
+from appx.models.credentials import Credentials, KeyStatus
+from appx.models.custom import NAME, CustomProvider, CustomProviders
+from appx.models.demo import demo
+from appx.models.litellm import PROVIDER as LITELLM
+from appx.models.litellm import LitellmSettings, litellm
+from appx.models.model import Model
+from appx.models.scripted import ScriptedModel
+
+DEMO_PAUSE = 0.01
+KEYLESS = frozenset({DEMO.provider})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRow:
+    """A provider and whether it can be used. No secret."""
+
+    provider: str
+    name: str
+    key: KeyStatus
+    supports_key: bool
+    models: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomRow:
+    """A provider that somebody added. No secret."""
+
+    provider: str
+    custom: CustomProvider
+    key_configured: bool
+
+
+class Models:
+    """One for the server. Reading is from memory; what changes is stored first."""
+
+    def __init__(
+        self, *, state: Path, keys: Mapping[str, SecretStr] | None = None, proxy: LitellmSettings | None = None
+    ) -> None:
+        """``state``: the directory of ``credentials.json`` and ``models.json``. ``keys``: provider to key, from the
+        environment (anthropic, openai, google, litellm).
+
+        Raises Misconfigured, naming the variable or the file.
+        """
+        self._credentials = Credentials(state / "credentials.json", keys or {})
+        self._custom = CustomProviders(state / "models.json")
+        self._litellm = litellm(proxy or LitellmSettings())
+
+    def rows(self) -> list[tuple[ModelInfo, bool]]:
+        """Every model, and whether it can be used now."""
+        return [(info, self._available(info.provider)) for info in self._infos()]
+
+    def find(self, provider: str, model_id: str) -> ModelInfo:
+        """Raises NotFound."""
+        for info in self._infos():
+            if (info.provider, info.id) == (provider, model_id):
+                return info
+        raise NotFound(f"There is no model {provider}/{model_id}. GET /v1/sessions/models lists them.")
+
+    def default(self) -> ModelInfo:
+        """For new sessions: the operator's choice, else the first model that can be used, else the demo."""
+        if self._litellm.default is not None:
+            return self._litellm.default
+        return next((info for info, available in self.rows() if available and info != DEMO), DEMO)
+
+    def open(self, info: ModelInfo) -> Model:
+        """A model to ask. Its key is looked up at each request, so a new key counts at once."""
+        if info.api == "scripted":
+            return ScriptedModel(demo, pause=DEMO_PAUSE)
+        raise Invalid(f"{info.provider}/{info.id} cannot be asked yet.")
+
+    def providers(self) -> list[ProviderRow]:
+        """Every provider, in the order in which a default is looked for."""
+        infos = list(self._infos())
+        return [
+            ProviderRow(
+                provider=provider,
+                name=self._names()[provider],
+                key=self._credentials.status(provider),
+                supports_key=provider not in KEYLESS,
+                models=sum(info.provider == provider for info in infos),
+                available=sum(info.provider == provider for info in infos) if self._available(provider) else 0,
+            )
+            for provider in self._names()
+        ]
+
+    async def set_key(self, provider: str, key: str) -> None:
+        """Raises Invalid for an unknown provider or what cannot be a key."""
+        self._check_has_keys(provider)
+        await self._credentials.set(provider, key)
+
+    async def remove_key(self, provider: str) -> None:
+        """Forget the stored key, if there is one; one of the environment stays.
+
+        Raises Invalid for an unknown provider.
+        """
+        self._check_has_keys(provider)
+        await self._credentials.remove(provider)
+
+    def custom_providers(self) -> list[CustomRow]:
+        return [
+            CustomRow(provider=name, custom=custom, key_configured=self._credentials.status(name).configured)
+            for name, custom in self._custom.all().items()
+        ]
+
+    async def upsert_custom(self, provider: str, custom: CustomProvider, key: str | None = None) -> CustomRow:
+        """Add or replace a provider. Without ``key`` the one that is stored stays.
+
+        Raises Invalid for a name or a key that cannot be one, Conflict for the name of a provider of ours.
+        """
+        if not re.fullmatch(NAME, provider):
+            raise Invalid("The name of a provider has letters, digits and _ . : - only.")
+        if provider in {*PROVIDER_NAMES, LITELLM, DEMO.provider}:
+            raise Conflict(f"{provider} is a provider of appx itself. Take another name.")
+        if key:
+            await self._credentials.set(provider, key)
+        await self._custom.upsert(provider, custom)
+        return CustomRow(provider=provider, custom=custom, key_configured=self._credentials.status(provider).configured)
+
+    async def remove_custom(self, provider: str) -> None:
+        """Forget the provider and its key, if there is one of that name.
+
+        Raises Invalid for a name that cannot be one.
+        """
+        if not re.fullmatch(NAME, provider):
+            raise Invalid("The name of a provider has letters, digits and _ . : - only.")
+        if provider in self._custom.all():
+            await self._custom.remove(provider)
+            await self._credentials.remove(provider)
+
+    def _infos(self) -> Iterator[ModelInfo]:
+        yield from BUILTIN
+        yield from self._litellm.models
+        for provider, custom in self._custom.all().items():
+            yield from custom.infos(provider)
+        yield DEMO
+
+    def _names(self) -> dict[str, str]:
+        proxy = {LITELLM: "LiteLLM"} if self._litellm.models else {}
+        custom = {name: custom.name or name for name, custom in self._custom.all().items()}
+        return {**PROVIDER_NAMES, **proxy, **custom, DEMO.provider: "Scripted demo"}
+
+    def _available(self, provider: str) -> bool:
+        """A proxy without a key is taken for one that needs none: the operator named it."""
+        return provider in {DEMO.provider, LITELLM} or self._credentials.status(provider).configured
+
+    def _check_has_keys(self, provider: str) -> None:
+        if provider not in self._names() or provider in KEYLESS:
+            known = ", ".join(name for name in self._names() if name not in KEYLESS)
+            raise Invalid(f"There is no provider {provider!r} that takes a key. There are: {known}.")

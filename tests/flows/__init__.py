@@ -1,0 +1,1 @@
+"""Tests of parts together, over real sockets."""
