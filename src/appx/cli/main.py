@@ -1,9 +1,114 @@
 """The ``appx`` command."""
 
+import os
+from functools import partial
+from pathlib import Path
+
+import anyio
 import click
 
+from appx.cli import chat as chatting
+from appx.cli.client import Client, url_option
+from appx.domain.errors import AppxError
+from appx.settings.settings import Settings, manual, read_settings
+from appx.wiring import benches
+from appx.wiring.logs import log_to_stderr
+from appx.wiring.state import known_token
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Failing(click.Group):
+    """Errors of ours end a command with their sentence instead of a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except AppxError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Failing, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="appx")
 def main() -> None:
     """appx: describe an app; an agent writes it, builds it and runs it in a container of its own."""
+
+
+@main.command()
+@click.option("--local", is_flag=True, help="Run commands in this very process, with your own rights. For development.")
+@click.option("--verbose", is_flag=True, help="Log more.")
+def serve(*, local: bool, verbose: bool) -> None:
+    """Run the agent-server. Its settings are environment variables: see `appx settings`."""
+    from appx.wiring.server import Server  # noqa: PLC0415  the other commands start faster without it
+
+    log_to_stderr(verbose=verbose)
+    settings = read_settings(os.environ)
+    server = Server(settings, benches.local(settings) if local else benches.remote(settings))
+    anyio.run(server.run, backend_options={"use_uvloop": True})
+
+
+@main.command()
+@click.option("--verbose", is_flag=True, help="Log more.")
+def workbench(*, verbose: bool) -> None:
+    """Run the workbench: files and commands for a server, on a unix socket. It needs no key and must see none."""
+    log_to_stderr(verbose=verbose)
+    anyio.run(partial(benches.serve, read_settings(os.environ)), backend_options={"use_uvloop": True})
+
+
+@main.command(name="settings")
+def list_settings() -> None:
+    """List the settings: variables, defaults, meanings."""
+    click.echo(manual(), nl=False)
+
+
+@main.command()
+def openapi() -> None:
+    """Print the API's OpenAPI document."""
+    from appx.http.app import openapi_document  # noqa: PLC0415
+
+    click.echo(openapi_document())
+
+
+@main.command(name="login-url")
+@url_option
+@click.option("--base", help="How the browser reaches the server, when that differs from --url.")
+def login_url(url: str, base: str | None) -> None:
+    """Print a link that logs a browser in, once, within ten minutes."""
+    with Client(url, _token()) as client:
+        click.echo((base or url).rstrip("/") + client.post("/v1/login-codes")["path"])
+
+
+@main.command()
+@url_option
+def health(url: str) -> None:
+    """Say whether the server, its workbench and podman work; the exit code tells, too."""
+    with Client(url, _token()) as client:
+        ready = client.get("/v1/readyz", accept=(200, 503))
+    for problem in ready["problems"]:
+        click.echo(problem, err=True)
+    if not ready["ready"]:
+        raise SystemExit(1)
+    click.echo(f"ready, podman {ready['podman']}")
+
+
+@main.command()
+@url_option
+@click.argument("project")
+@click.argument("prompt", required=False)
+@click.option("--new", is_flag=True, help="Begin a new session instead of going on with the newest.")
+def chat(url: str, project: str, prompt: str | None, *, new: bool) -> None:
+    """Talk with the agent about PROJECT, which is made when there is none of that name.
+
+    With PROMPT, one turn; without, prompts are read from the terminal until Ctrl-D. Ctrl-C stops the running turn.
+    """
+    with Client(url, _token()) as client:
+        raise SystemExit(chatting.chat(client, project, prompt, new=new))
+
+
+def _token() -> str:
+    """The token as the environment or the workspace's state gives it."""
+    settings: Settings = read_settings({"WORKSPACE_DIR": str(Path.cwd()), **os.environ})
+    token = known_token(settings)
+    if token is None:
+        raise click.ClickException(
+            "No token: set AGENT_SERVER_TOKEN, or WORKSPACE_DIR to the workspace of the server, and run as its user."
+        )
+    return token

@@ -12,7 +12,6 @@ from appx.agent.prompt import ContextFile, Place, base_prompt, system_prompt
 from appx.domain.errors import Invalid, NotFound
 from appx.domain.events import ModelChosen
 from appx.domain.ids import ProjectId
-from appx.domain.messages import ModelRef
 from appx.kit import clock
 from appx.models.registry import Models
 from appx.projects import rows
@@ -52,9 +51,9 @@ class Agents:
         model = self.models.find(chosen.provider, chosen.model_id) if chosen else self.models.default()
         tools = (tool(self.workbench, project.id) for tool in (read, write, edit, bash))
         return Agent(
-            ref=ModelRef(provider=model.provider, id=model.id, api=model.api),
+            ref=model.ref,
             model=self.models.open(model),
-            thinking=chosen.thinking if chosen else model.default_thinking,
+            thinking=model.clamp(chosen.thinking if chosen else model.default_thinking or "off"),
             toolbox=Toolbox(tuple(tools)),
             system=await self.system(project),
             max_steps=self.max_steps,

@@ -29,6 +29,8 @@ class SessionLog:
         self.tails: dict[str, str] = {}
         """Output so far of each running call, by call id."""
         self.deleted = False
+        self.over = False
+        """No more will come: the session was deleted, or the server stops. Readers leave."""
         self._database = database
         self._drafts = 0
         self._saved_version = 0

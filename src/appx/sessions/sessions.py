@@ -1,10 +1,9 @@
 """All sessions: made, found, listed, deleted, and driven while somebody needs them."""
 
 import logging
-from collections.abc import Callable
 
 import anyio
-from anyio.abc import TaskGroup
+from anyio.abc import TaskGroup, TaskStatus
 
 from appx.domain.errors import NotFound, Unavailable
 from appx.domain.ids import ProjectId, SessionId, uuid7
@@ -29,16 +28,27 @@ class Sessions:
         self._scopes: dict[SessionId, anyio.CancelScope] = {}
         self._opening = anyio.Lock()
         self._tasks: TaskGroup | None = None
+        self._stopping = anyio.Event()
+        self._stopped = anyio.Event()
 
-    async def run(self, ready: Callable[[], None]) -> None:
-        """End what a crash cut off, then own the tasks of the sessions until cancelled."""
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """End what a crash cut off, then own the tasks of the sessions until ``stop`` or a cancellation."""
         await self._end_interrupted()
-        async with anyio.create_task_group() as self._tasks:
-            try:
-                ready()
-                await anyio.sleep_forever()
-            finally:
+        try:
+            async with anyio.create_task_group() as self._tasks:
+                task_status.started()
+                await self._stopping.wait()
                 self._tasks.cancel_scope.cancel()
+        finally:
+            self._stopped.set()
+
+    async def stop(self) -> None:
+        """Take no more prompts, let the readers go, end the turns; return when their end is stored."""
+        self._stopping.set()
+        await self._stopped.wait()
+        for live in self._live.values():
+            live.log.over = True
+            live.log.touch()
 
     async def create(self, project: ProjectId) -> SessionRow:
         row = SessionRow(id=SessionId(uuid7()), project=project, created_at=clock.now())
@@ -51,6 +61,8 @@ class Sessions:
 
     async def get(self, project: ProjectId, session: SessionId) -> Session:
         """The live session; it is loaded when it was not. Raises NotFound."""
+        if self._stopping.is_set():
+            raise Unavailable("The server is stopping. Try again in a moment.")
         async with self._opening:
             live = self._live.get(session)
             if live is None:
@@ -72,13 +84,13 @@ class Sessions:
 
     def _forget(self, session: SessionId) -> None:
         live = self._live.pop(session)
-        live.log.deleted = True
+        live.log.deleted = live.log.over = True
         live.log.touch()
         self._scopes.pop(session).cancel()
 
     async def _load(self, project: ProjectId, session: SessionId) -> Session:
         if self._tasks is None:
-            raise Unavailable("The server is starting or stopping. Try again in a moment.")
+            raise Unavailable("The server is starting. Try again in a moment.")
         row = await self._database.read(lambda db: rows.find(db, project, session))
         if row is None:
             raise NotFound("session not found")

@@ -13,7 +13,7 @@ PREFIX = "APPX_"
 OUTSIDE = frozenset(
     {
         "APPX_ENGINE", "APPX_IMAGE", "APPX_NAME", "APPX_BIND", "APPX_PORT", "APPX_WORKSPACE", "APPX_STORAGE",
-        "APPX_RUN_ARGS",
+        "APPX_RUN_ARGS", "APPX_URL",
     }
 )  # fmt: skip
 """Variables of ``run.sh``, which may stand in the same environment and mean nothing here."""

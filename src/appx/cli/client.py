@@ -1,0 +1,62 @@
+"""A small client of the API, for the commands."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Self
+
+import click
+import httpx2
+
+url_option = click.option(
+    "--url", envvar="APPX_URL", default="http://127.0.0.1:4001", show_default=True, help="Where the server is."
+)
+
+
+class Client:
+    """JSON in and out; what goes wrong is a sentence."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._http = httpx2.Client(
+            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60.0, trust_env=False
+        )
+        self._url = url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, *, accept: tuple[int, ...] = (200,)) -> Any:  # noqa: ANN401  JSON
+        return self._call("GET", path, accept=accept)
+
+    def post(self, path: str, body: object = None) -> Any:  # noqa: ANN401  JSON
+        return self._call("POST", path, body=body)
+
+    def events(self, path: str, *, after: int) -> Iterator[tuple[int | None, dict[str, Any]]]:
+        """The events of a session with their numbers; ends when the server ends the stream."""
+        ask = {"after": str(after), "deltas": "lean"}
+        with self._http.stream("GET", path, params=ask, timeout=httpx2.Timeout(60.0)) as answer:
+            number: int | None = None
+            for line in answer.iter_lines():
+                if line.startswith("id: "):
+                    number = int(line[4:])
+                elif line.startswith("data: {"):
+                    yield number, json.loads(line[6:])
+                    number = None
+
+    def _call(self, method: str, path: str, *, body: object = None, accept: tuple[int, ...] = (200,)) -> Any:  # noqa: ANN401
+        try:
+            answer = self._http.request(method, path, json=body)
+        except httpx2.TransportError as error:
+            raise click.ClickException(f"The server at {self._url} does not answer: {error}") from error
+        if answer.status_code not in accept:
+            raise click.ClickException(_sentence(answer))
+        return answer.json()
+
+
+def _sentence(answer: httpx2.Response) -> str:
+    try:
+        return str(answer.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"The server answered {answer.status_code}."

@@ -1,0 +1,86 @@
+"""Our errors as HTTP answers. The only place where a status code meets an error."""
+
+import logging
+import secrets
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from appx.domain.errors import (
+    AppxError,
+    Conflict,
+    Invalid,
+    Misconfigured,
+    NoSpace,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
+
+logger = logging.getLogger(__name__)
+
+STATUS: dict[type[AppxError], HTTPStatus] = {
+    Invalid: HTTPStatus.BAD_REQUEST,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Misconfigured: HTTPStatus.INTERNAL_SERVER_ERROR,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    NoSpace: HTTPStatus.INSUFFICIENT_STORAGE,
+}
+
+SENTENCES = {
+    404: "There is no such path. /docs lists all of them.",
+    405: "This path does not take this method. /docs lists what it takes.",
+}
+
+
+def answer(status: int, sentence: str) -> JSONResponse:
+    return JSONResponse({"error": sentence}, status)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of ``app`` an ``{"error": sentence}``."""
+    app.add_exception_handler(AppxError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _plain)
+    app.add_exception_handler(Exception, _defect)
+
+
+async def _ours(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, AppxError)
+    status = STATUS.get(type(error), HTTPStatus.BAD_GATEWAY)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.warning("answered %d: %s", status, error)
+    return answer(status, str(error))
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    problems = [_problem(each) for each in error.errors()]
+    return answer(HTTPStatus.BAD_REQUEST, "; ".join(dict.fromkeys(problems)) + ".")
+
+
+def _problem(each: dict[str, object]) -> str:
+    place = each["loc"]
+    assert isinstance(place, tuple)
+    if each["type"] == "json_invalid":
+        return f"the body is not JSON (at character {place[-1]})"
+    where = ".".join(str(part) for part in place if part != "body") or "body"
+    return f"{where}: {str(each['msg']).rstrip('.')}"
+
+
+async def _plain(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    sentence = SENTENCES.get(error.status_code, f"{error.detail}.")
+    return JSONResponse({"error": sentence}, error.status_code, headers=error.headers)
+
+
+async def _defect(_request: Request, error: Exception) -> JSONResponse:
+    number = secrets.token_hex(4)
+    logger.error("defect %s", number, exc_info=error)
+    sentence = f"Something is wrong in appx itself. The server's log tells more about defect {number}."
+    return answer(HTTPStatus.INTERNAL_SERVER_ERROR, sentence)

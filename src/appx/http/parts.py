@@ -1,0 +1,52 @@
+"""What the API is made of: the parts that its handlers call."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from appx.domain.ids import ProjectId, SessionId
+from appx.http.auth import Gate
+from appx.projects.projects import Projects
+from appx.projects.rows import Project
+from appx.sessions.session import Session
+from appx.sessions.sessions import Sessions
+from appx.workbench.bench import Workbench
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """``readers`` counts the open event streams of each session."""
+
+    projects: Projects
+    sessions: Sessions
+    workbench: Workbench
+    gate: Gate
+    readers: Counter[str] = field(default_factory=Counter)
+
+
+def _parts(request: Request) -> Parts:
+    parts = request.app.state.parts
+    assert isinstance(parts, Parts)
+    return parts
+
+
+Here = Annotated[Parts, Depends(_parts)]
+"""The parts of the application that answers."""
+
+
+async def _project(parts: Here, project_id: Annotated[str, Path(alias="projectId")]) -> Project:
+    return await parts.projects.registered(ProjectId(project_id))
+
+
+ThisProject = Annotated[Project, Depends(_project)]
+"""The project that the path of a session's route names; 404 when there is none."""
+
+
+async def _session(parts: Here, project: ThisProject, session_id: Annotated[str, Path(alias="id")]) -> Session:
+    return await parts.sessions.get(project.id, SessionId(session_id))
+
+
+ThisSession = Annotated[Session, Depends(_session)]
+"""The session that the path names; 404 when there is none."""

@@ -1,0 +1,91 @@
+"""The routes of sessions: conversations and their events."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+
+from appx.domain.messages import UserMessage
+from appx.http import sse, story
+from appx.http.bodies import (
+    CreateSessionResponse,
+    ErrorResponse,
+    ListSessionsResponse,
+    OkResponse,
+    PromptRequest,
+    SessionInfo,
+    SessionMessagesResponse,
+)
+from appx.http.parts import Here, ThisProject, ThisSession
+
+UNKNOWN: dict[int | str, dict[str, object]] = {
+    404: {"model": ErrorResponse, "description": "There is no such project or session."}
+}
+STREAM = {"X-Accel-Buffering": "no", "Cache-Control": "no-cache"}
+
+
+routes = APIRouter(prefix="/v1/projects/{projectId}/sessions", tags=["sessions"], responses=UNKNOWN)
+
+
+@routes.get("", operation_id="listSessions")
+async def list_sessions(parts: Here, project: ThisProject) -> ListSessionsResponse:
+    """The sessions of a project, newest first."""
+    rows = await parts.sessions.list(project.id)
+    return ListSessionsResponse(sessions=[SessionInfo.of(row) for row in rows])
+
+
+@routes.post("", operation_id="createSession")
+async def create_session(parts: Here, project: ThisProject) -> CreateSessionResponse:
+    """Begin a conversation."""
+    return CreateSessionResponse.of(await parts.sessions.create(project.id))
+
+
+@routes.get("/{id}", operation_id="getSessionMessages")
+async def get_session_messages(session: ThisSession) -> SessionMessagesResponse:
+    """All that was said."""
+    log = session.log
+    return SessionMessagesResponse(id=log.row.id, messages=story.messages(log.records), seq=len(log.records))
+
+
+@routes.delete("/{id}", operation_id="deleteSession")
+async def delete_session(parts: Here, session: ThisSession) -> OkResponse:
+    """End the running turn, then delete the session."""
+    await parts.sessions.delete(session.log.row.project, session.log.row.id)
+    return OkResponse()
+
+
+@routes.post("/{id}/prompt", operation_id="sendPrompt")
+async def send_prompt(session: ThisSession, body: PromptRequest) -> OkResponse:
+    """Ask for a turn. Answered as soon as the prompt is stored; while a turn runs, it is delivered into that."""
+    await session.prompt(UserMessage(text=body.text))
+    return OkResponse()
+
+
+@routes.post("/{id}/abort", operation_id="abortSession")
+async def abort_session(session: ThisSession) -> OkResponse:
+    """End the running turn. Answered when it has ended; when none runs, at once."""
+    await session.abort()
+    return OkResponse()
+
+
+@routes.get(
+    "/{id}/events",
+    operation_id="streamSessionEvents",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}, "description": "One `data:` line for each event."}},
+)
+async def stream_session_events(
+    parts: Here,
+    session: ThisSession,
+    after: Annotated[int | None, Query(ge=0, description="Replay the records after this number.")] = None,
+    deltas: Annotated[
+        Literal["full", "lean"], Query(description="`lean`: deltas without the message so far.")
+    ] = "full",
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
+) -> StreamingResponse:
+    """Follow the session. Facts carry an id; send the last one as `Last-Event-ID` to miss nothing."""
+    log = session.log
+    if last_event_id is not None and last_event_id.isdecimal():
+        after = int(last_event_id)
+    stream = sse.frames(log, after=after, lean=deltas == "lean", readers=parts.readers)
+    return StreamingResponse(stream, media_type="text/event-stream", headers=STREAM)

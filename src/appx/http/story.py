@@ -1,0 +1,280 @@
+"""The wire events of a session, as a fold over its records and its live draft. One ``Story`` per reader; no I/O.
+
+A reader first lets it ``skip`` the records that it already knows, then asks for the events of each new record, and in
+between for those of the draft. Fed with the same records, every reader is told the same.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from appx.domain import conversation
+from appx.domain.events import (
+    Event,
+    ModelChosen,
+    ModelReplied,
+    PromptDelivered,
+    PromptQueued,
+    Record,
+    RetryEnded,
+    RetryStarted,
+    ToolFinished,
+    ToolStarted,
+    TurnEnded,
+    TurnStarted,
+)
+from appx.domain.ids import CallId
+from appx.domain.messages import Message, Reply, Text, Thinking, ToolCall, ToolMessage, Usage
+from appx.http import wire
+from appx.http.wire import Json
+from appx.kit import clock
+from appx.sessions.draft import Draft, DraftBlock
+
+NAMES = {"text": "text", "thinking": "thinking", "call": "toolcall"}
+
+
+@dataclass(slots=True)
+class Shown:
+    """What a reader was shown of the draft with this number: the characters of each block."""
+
+    draft: int
+    millis: int
+    sizes: list[int] = field(default_factory=list)
+    ended: int = 0
+
+
+class Story:
+    """``lean``: deltas come without the whole message so far."""
+
+    def __init__(self, *, lean: bool = False) -> None:
+        self._lean = lean
+        self._shown: Shown | None = None
+        self._step_open = False
+        self._reply: Json | None = None
+        self._results: list[Json] = []
+        self._open_calls: dict[CallId, ToolCall] = {}
+        self._started: set[CallId] = set()
+        self._said: list[Json] = []
+        self._queue: list[str] = []
+
+    def skip(self, record: Record) -> None:
+        """Take note of a record that the reader already knows."""
+        self.tell(record)
+
+    def tell(self, record: Record) -> list[Json]:
+        """The wire events of ``record``, in order."""
+        millis = clock.millis(record.at)
+        return self._tell(record.event, millis)
+
+    def _tell(self, event: Event, millis: int) -> list[Json]:
+        match event:
+            case TurnStarted() | PromptDelivered():
+                return self._prompted(event, millis)
+            case PromptQueued(prompt=prompt):
+                self._queue.append(prompt.text)
+                return [self._queue_update()]
+            case ModelReplied(reply=reply):
+                return self._replied(reply, millis)
+            case ToolStarted(call=call):
+                return self._start(call)
+            case ToolFinished():
+                return self._finished(event, millis)
+            case TurnEnded():
+                return self._ended(event)
+            case ModelChosen() | RetryStarted() | RetryEnded():
+                return [_note(event)]
+
+    def progress(self, draft: Draft) -> list[Json]:
+        """What came since the reader was last shown ``draft``; a reader that comes late gets it whole, once."""
+        if self._shown is None or self._shown.draft != draft.number:
+            self._shown = Shown(draft=draft.number, millis=clock.millis(clock.now()))
+            self._shown.sizes = [len(block.text) for block in draft.blocks]
+            self._shown.ended = max(0, len(draft.blocks) - 1)
+            return [*self._open_step(), {"type": "message_start", "message": self._partial(draft)}]
+        return self._grown(draft, self._shown)
+
+    def tool_progress(self, call_id: CallId, tail: str) -> list[Json]:
+        """The output so far of a running call."""
+        call = self._open_calls.get(call_id)
+        if call is None:
+            return []
+        return [
+            {
+                "type": "tool_execution_update",
+                "toolCallId": call_id,
+                "toolName": call.name,
+                "args": dict(call.arguments),
+                "partialResult": {"content": [wire.text(tail)]},
+            }
+        ]
+
+    def _grown(self, draft: Draft, shown: Shown) -> list[Json]:
+        told: list[Json] = []
+        for index, block in enumerate(draft.blocks):
+            if index == len(shown.sizes):
+                shown.sizes.append(0)
+                told.append(self._update(draft, {"type": f"{NAMES[block.kind]}_start", "contentIndex": index}))
+            told += self._more(draft, shown, index, block)
+            if index < len(draft.blocks) - 1 and shown.ended == index:
+                shown.ended = index + 1
+                told.append(self._update(draft, _end(index, block)))
+        return told
+
+    def _more(self, draft: Draft, shown: Shown, index: int, block: DraftBlock) -> list[Json]:
+        new = block.text[shown.sizes[index] :]
+        if not new:
+            return []
+        shown.sizes[index] += len(new)
+        return [self._update(draft, {"type": f"{NAMES[block.kind]}_delta", "contentIndex": index, "delta": new})]
+
+    def _update(self, draft: Draft, event: Json) -> Json:
+        if self._lean:
+            return {"type": "message_update", "assistantMessageEvent": event}
+        partial = self._partial(draft)
+        return {
+            "type": "message_update",
+            "message": partial,
+            "assistantMessageEvent": {**event, "partial": partial},
+        }
+
+    def _partial(self, draft: Draft) -> Json:
+        millis = self._shown.millis if self._shown else 0
+        return wire.assistant(draft.model, draft.so_far(), usage=Usage(), stop="stop", millis=millis)
+
+    def _open_step(self) -> list[Json]:
+        if self._step_open:
+            return []
+        self._step_open = True
+        return [{"type": "turn_start"}]
+
+    def _prompted(self, event: TurnStarted | PromptDelivered, millis: int) -> list[Json]:
+        if isinstance(event, TurnStarted):
+            self._said = []
+            told: list[Json] = [{"type": "agent_start"}]
+        else:
+            self._queue.pop(0)
+            told = [self._queue_update()]
+        return [*told, *self._open_step(), *self._message(event.prompt, millis)]
+
+    def _ended(self, event: TurnEnded) -> list[Json]:
+        """``outcome`` and ``detail`` go beyond the contract: a limit has no message of its own."""
+        self._open_calls = {}
+        end: Json = {"type": "agent_end", "messages": self._said, "willRetry": False, "outcome": event.outcome}
+        return [*self._end_step(), end | ({"detail": event.detail} if event.detail else {})]
+
+    def _message(self, message: Message, millis: int) -> list[Json]:
+        said = wire.message(message, millis)
+        self._said.append(said)
+        return [{"type": "message_start", "message": said}, {"type": "message_end", "message": said}]
+
+    def _replied(self, reply: Reply, millis: int) -> list[Json]:
+        runs = reply.stop not in {"error", "aborted"}
+        told = self._open_step()
+        said = wire.message(reply, millis)
+        self._said.append(said)
+        if self._shown is None:
+            told.append({"type": "message_start", "message": said})
+        elif runs:
+            told += self._rest(reply, said, self._shown)
+        told.append({"type": "message_end", "message": said})
+        self._shown = None
+        self._reply, self._results = said, []
+        self._open_calls = {call.id: call for call in reply.calls} if runs else {}
+        return told + ([] if self._open_calls else self._end_step())
+
+    def _rest(self, reply: Reply, said: Json, shown: Shown) -> list[Json]:
+        """The end of a reply whose beginning the reader was shown."""
+        told: list[Json] = []
+        for index, block in enumerate(reply.blocks):
+            if index < shown.ended:
+                continue
+            name = NAMES[block.type]
+            if index >= len(shown.sizes):
+                shown.sizes.append(0)
+                told.append(self._last(said, {"type": f"{name}_start", "contentIndex": index}))
+            if not isinstance(block, ToolCall) and len(block.text) > shown.sizes[index]:
+                new = block.text[shown.sizes[index] :]
+                told.append(self._last(said, {"type": f"{name}_delta", "contentIndex": index, "delta": new}))
+            told.append(self._last(said, _end(index, block)))
+        return told
+
+    def _last(self, said: Json, event: Json) -> Json:
+        if self._lean:
+            return {"type": "message_update", "assistantMessageEvent": event}
+        return {"type": "message_update", "message": said, "assistantMessageEvent": {**event, "partial": said}}
+
+    def _start(self, call: ToolCall) -> list[Json]:
+        self._started.add(call.id)
+        return [
+            {
+                "type": "tool_execution_start",
+                "toolCallId": call.id,
+                "toolName": call.name,
+                "args": dict(call.arguments),
+            }
+        ]
+
+    def _finished(self, event: ToolFinished, millis: int) -> list[Json]:
+        call = self._open_calls.pop(event.call_id, None)
+        told = self._start(call) if call is not None and call.id not in self._started else []
+        self._started.discard(event.call_id)
+        told.append(
+            {
+                "type": "tool_execution_end",
+                "toolCallId": event.call_id,
+                "toolName": event.tool,
+                "result": wire.result(event.result),
+                "isError": not event.result.ok,
+            }
+        )
+        answer = ToolMessage(call_id=event.call_id, tool=event.tool, result=event.result)
+        told += self._message(answer, millis)
+        self._results.append(self._said[-1])
+        return told + ([] if self._open_calls else self._end_step())
+
+    def _end_step(self) -> list[Json]:
+        if not self._step_open or self._reply is None:
+            return []
+        self._step_open = False
+        ended = {"type": "turn_end", "message": self._reply, "toolResults": self._results}
+        self._reply = None
+        return [ended]
+
+    def _queue_update(self) -> Json:
+        return {"type": "queue_update", "steering": list(self._queue), "followUp": []}
+
+
+def _end(index: int, block: DraftBlock | Text | Thinking | ToolCall) -> Json:
+    found = block.block() if isinstance(block, DraftBlock) else block
+    match found:
+        case Text():
+            return {"type": "text_end", "contentIndex": index, "content": found.text}
+        case Thinking():
+            return {"type": "thinking_end", "contentIndex": index, "content": found.text}
+        case ToolCall():
+            return {"type": "toolcall_end", "contentIndex": index, "toolCall": wire.block(found)}
+
+
+def _note(event: ModelChosen | RetryStarted | RetryEnded) -> Json:
+    match event:
+        case ModelChosen(thinking=level):
+            return {"type": "thinking_level_changed", "level": level}
+        case RetryStarted():
+            return {
+                "type": "auto_retry_start",
+                "attempt": event.attempt,
+                "maxAttempts": event.max_attempts,
+                "delayMs": event.delay_ms,
+                "errorMessage": event.error,
+            }
+        case RetryEnded():
+            final = {"finalError": event.error} if event.error else {}
+            return {"type": "auto_retry_end", "success": event.ok, "attempt": event.attempt, **final}
+
+
+def messages(records: Iterable[Record]) -> list[Json]:
+    """All that was said, with the time of each message."""
+    return [
+        wire.message(said, clock.millis(record.at))
+        for record in records
+        for said in conversation.messages([record.event])
+    ]

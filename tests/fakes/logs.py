@@ -1,0 +1,59 @@
+"""Logs of sessions for property tests: well formed, of any shape, and cut anywhere."""
+
+from hypothesis import strategies as st
+
+from appx.domain.events import (
+    Event,
+    ModelReplied,
+    PromptDelivered,
+    PromptQueued,
+    RetryEnded,
+    RetryStarted,
+    ToolFinished,
+    ToolStarted,
+    TurnEnded,
+    TurnStarted,
+)
+from appx.domain.ids import CallId, TurnId
+from appx.domain.messages import ModelRef, Reply, Text, Thinking, ToolCall, ToolResult, UserMessage
+
+REF = ModelRef(provider="scripted", id="demo", api="scripted")
+
+
+def _failed(turn: TurnId, words: str) -> list[Event]:
+    return [
+        ModelReplied(turn=turn, reply=Reply(model=REF, blocks=(Text(text=words),), stop="error", error="overloaded")),
+        RetryStarted(turn=turn, attempt=1, max_attempts=3, delay_ms=2000, error="overloaded"),
+    ]
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[Event]:
+    """Some whole turns: failed attempts, steps with calls, prompts that were queued and delivered."""
+    events: list[Event] = []
+    for number in range(draw(st.integers(1, 3))):
+        turn = TurnId(f"t{number}")
+        events.append(TurnStarted(turn=turn, prompt=UserMessage(text=draw(st.text(max_size=5)))))
+        steps = draw(st.integers(1, 3))
+        for step in range(steps):
+            retried = draw(st.booleans())
+            if retried:
+                events += _failed(turn, draw(st.text(max_size=5)))
+            calls = tuple(
+                ToolCall(id=CallId(f"{turn}-{step}-{n}"), name="bash", arguments={"command": "true"})
+                for n in range(draw(st.integers(1, 3)) if step < steps - 1 else 0)
+            )
+            words = (Thinking(text="hm"), Text(text=draw(st.text(max_size=5))))
+            stop = "toolUse" if calls else "stop"
+            events.append(ModelReplied(turn=turn, reply=Reply(model=REF, blocks=(*words, *calls), stop=stop)))
+            if retried:
+                events.append(RetryEnded(turn=turn, ok=True, attempt=1))
+            for call in calls:
+                events.append(ToolStarted(turn=turn, call=call))
+                result = ToolResult(ok=draw(st.booleans()), text=draw(st.text(max_size=5)))
+                events.append(ToolFinished(turn=turn, call_id=call.id, tool=call.name, result=result))
+            if calls and draw(st.booleans()):
+                late = UserMessage(text="and this")
+                events += [PromptQueued(prompt=late), PromptDelivered(turn=turn, prompt=late)]
+        events.append(TurnEnded(turn=turn, outcome="done"))
+    return events

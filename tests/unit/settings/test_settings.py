@@ -1,0 +1,41 @@
+import pytest
+
+from appx.domain.errors import Misconfigured
+from appx.settings.settings import Settings, manual, read_settings
+
+
+def test_the_defaults_need_nothing_but_a_workspace() -> None:
+    settings = read_settings({"WORKSPACE_DIR": "/workspace", "HOME": "/root", "LITELLM_BASE_URL": ""})
+    assert (settings.host, settings.port) == ("127.0.0.1", 4001)
+    assert settings.litellm_base_url is None
+
+
+@pytest.mark.parametrize(
+    ("environment", "names"),
+    [
+        ({}, ["WORKSPACE_DIR"]),
+        ({"WORKSPACE_DIR": "here"}, ["WORKSPACE_DIR"]),
+        ({"WORKSPACE_DIR": "/w", "APPX_MAX_STEP": "3"}, ["APPX_MAX_STEP"]),
+        ({"WORKSPACE_DIR": "/w", "AGENT_SERVER_PORT": "http"}, ["AGENT_SERVER_PORT"]),
+        ({"WORKSPACE_DIR": "/w", "AGENT_SERVER_PORT": "70000", "APPX_X": "1"}, ["AGENT_SERVER_PORT", "APPX_X"]),
+        ({"WORKSPACE_DIR": "/w", "APP_CONTAINER_RUNTIME": "docker"}, ["APP_CONTAINER_RUNTIME"]),
+    ],
+)
+def test_what_cannot_work_is_named(environment: dict[str, str], names: list[str]) -> None:
+    with pytest.raises(Misconfigured) as raised:
+        read_settings(environment)
+    assert all(name in str(raised.value) for name in names)
+
+
+def test_no_secret_is_shown() -> None:
+    secret = "sk-canary-123456"
+    settings = read_settings({"WORKSPACE_DIR": "/w", "OPENAI_API_KEY": secret, "AGENT_SERVER_TOKEN": secret})
+    assert secret not in repr(settings)
+    with pytest.raises(Misconfigured) as raised:
+        read_settings({"WORKSPACE_DIR": "/w", "AGENT_SERVER_PORT": "x", "OPENAI_API_KEY": secret})
+    assert secret not in str(raised.value)
+
+
+def test_every_setting_has_a_meaning() -> None:
+    assert all(field.description and field.alias for field in Settings.model_fields.values())
+    assert manual().count("\n| `") == len(Settings.model_fields)
