@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# The start: run.sh does it once, says what it did, and refuses what cannot work.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+other="$BUILDER-other"
+
+main() {
+	own_container "run.sh twice changes nothing, --print tells the truth, a wrong setting is refused" || return 0
+	run_twice
+	printed_command_is_the_real_one
+	wrong_settings_are_refused
+	verdict
+}
+
+run_twice() {
+	local before
+	before="$(who_runs)"
+	gives "run.sh a second time says that it is up" "is up already; nothing was changed" run_sh
+	gives "and has changed nothing" "^$before$" who_runs
+	gives "run.sh prints a login URL" 'http://127\.0\.0\.1:[0-9]+/login\?code=.{20,}' run_sh --login
+	gives "run.sh says where it is" "is up\." run_sh --status
+}
+
+who_runs() { engine container inspect --format '{{.Id}} {{.State.StartedAt}} {{.State.Pid}}' "$BUILDER"; }
+
+printed_command_is_the_real_one() {
+	local printed
+	printed="$(beside run_sh --print)"
+	bash -c "$printed" >/dev/null
+	engine container inspect "$BUILDER" "$other" >"$RUN/two.json"
+	must "the command of run.sh --print makes a container with the same flags" python3 "$here/same_flags.py" <"$RUN/two.json"
+	must "a second builder can be destroyed beside the first" beside run_sh --destroy --yes
+	must "and the first one is still there" is_ready
+}
+
+# A name and ports of its own, next to those of the container under test.
+beside() { APPX_NAME="$other" APPX_PORT="$OTHER_PORT" APPX_APP_PORTS="$OTHER_APP_PORTS" "$@"; }
+
+wrong_settings_are_refused() {
+	refused "a setting that does not exist stops the start, and its name is said" \
+		"APPX_TYPO is not a setting of appx" wrong APPX_RUN_ARGS="--env APPX_TYPO=1"
+	refused "a default model without a server stops the start, and the variable is named" \
+		"LITELLM_DEFAULT_MODEL is set, but LITELLM_BASE_URL is not" wrong LITELLM_DEFAULT_MODEL=openai/gpt-5.5
+	refused "a weak token stops the start, and the variable is named" \
+		"AGENT_SERVER_TOKEN: the token needs at least 16 characters" wrong AGENT_SERVER_TOKEN=short
+	refused "a models file that is not there is refused before the start" \
+		"no such file: /nowhere" wrong LITELLM_MODELS_PATH=/nowhere
+	refused "a port that is taken is refused, and its holder is named" \
+		"port [0-9]+ is taken on this host by the container $BUILDER" wrong APPX_PORT="$APPX_PORT"
+	refused "an unknown argument is refused" "unknown argument: --typo" run_sh --typo
+}
+
+wrong() {
+	local code=0
+	beside env "$@" APPX_READY_SECONDS=20 "$ROOT/docker/builder/run.sh" || code=$?
+	beside run_sh --destroy --yes >/dev/null 2>&1 || true
+	return "$code"
+}
+
+main "$@"

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# The first prompt, without any key: the scripted demo writes a page, builds an image, runs it and names the URL.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+main() {
+	if ! demo_is_the_model; then
+		skipped "the demo builds a page from the first prompt" "this builder has another default model"
+		return 0
+	fi
+	over_the_api
+	over_the_chat
+	verdict
+}
+
+# The only model of a builder without keys.
+demo_is_the_model() { ! as_appx sh -c 'env' | grep -qE '^(ANTHROPIC|OPENAI|GEMINI|GOOGLE|LITELLM)_[A-Z_]+='; }
+
+# The user's way names no port and gets 3000. A builder in use may have an app there.
+place() { if [[ $OWN == no ]]; then free_port; fi; }
+
+over_the_api() {
+	local port
+	port="$(place)"
+	# shellcheck disable=SC2086 # no port, no argument
+	new_project verify-demo $port
+	port="${port:-3000}"
+	new_session
+	must "a prompt over the API is carried out" record "A page that says: verify me over the API"
+	gives "the model wrote files with its tool" '"toolName": ?"write"' cat "$RUN/demo.jsonl"
+	gives "and used podman itself" '"toolName": ?"bash".*podman build' cat "$RUN/demo.jsonl"
+	gives "the answer names the URL of the page" "http://localhost:$port" last_answer
+	must "the page is reached from the host" page_has "$port" "verify me over the API"
+	gives "its container carries the project's label" "$project-app-dev" \
+		as_builder podman ps --filter "label=appx.project=$project" --format '{{.Names}}'
+	must "deleting the project succeeds" api DELETE "/v1/projects/$project"
+	soon "and takes its container and port with it" 10 not page "$port"
+	gives "and its images" '^$' as_builder podman images --quiet --filter "label=appx.project=$project"
+	must "and its directory" as_builder test ! -e "/workspace/$project"
+	refused "and the project itself" 'project not found' api GET "/v1/projects/$project"
+}
+
+record() { turn "$project" "$session" "$1" >"$RUN/demo.jsonl"; }
+
+last_answer() {
+	api GET "/v1/projects/$project/sessions/$session" | field 'd["messages"][-1]'
+}
+
+over_the_chat() {
+	local port
+	port="$(place)"
+	# shellcheck disable=SC2086
+	new_project verify-chat $port
+	gives "appx chat builds a page as well" "http://localhost:${port:-3000}" \
+		as_appx appx chat verify-chat "A page that says: verify me in the chat"
+	must "and it is reached from the host" page_has "${port:-3000}" "verify me in the chat"
+	gives "appx chat shows a command that fails, and goes on" "It failed" as_appx appx chat verify-chat "run: false"
+}
+
+main "$@"

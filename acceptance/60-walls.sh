@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# The walls: what each zone of the container may do, and what it is refused. Each refusal has to give its reason.
+# acceptance/README.md says how each of these checks was seen to fail.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+state=/workspace/.pi-global
+socket=/run/workbench/workbench.sock
+
+main() {
+	# Something of every zone has to run while it is looked at.
+	as_builder podman run --detach --pull=never --label appx.verify=1 --name verify-walls localhost/appx/base sleep infinity >/dev/null
+	server="$(service_pid server)"
+	processes
+	files
+	builder_and_server
+	builder_and_state
+	the_api
+	the_socket
+	inner_containers
+	verdict
+}
+
+service_pid() { as_root s6-svstat -o pid "/run/service/$1"; }
+
+processes() {
+	must "only root has capabilities, SETUID and SETGID; ambient ones nobody" probe as_root processes capabilities
+	must "nothing can ever get another capability (bounding set)" probe as_root processes bounding
+	must "no process can gain privileges (NoNewPrivs)" probe as_root processes no_new_privileges
+	must "every process is under a seccomp filter" probe as_root processes filtered
+	must "every process belongs to a zone, and only s6 runs as root" probe as_root processes owner
+	refused "root of the container cannot signal the server" "Operation not permitted" as_root kill -TERM "$server"
+	refused "root of the container cannot read the server's environment" "Permission denied" as_root cat "/proc/$server/environ"
+	refused "root of the container cannot mount" "permission denied|must be superuser|Operation not permitted" as_root mount -t tmpfs none /mnt
+}
+
+files() {
+	refused "the root file system is read-only for root" "Read-only file system" as_root touch /etc/verify
+	refused "and for the server" "Read-only file system|Permission denied" as_appx touch /opt/appx/verify
+	refused "and for the builder, also where the files are its own" "Read-only file system" as_builder touch /home/builder/verify
+	refused "root cannot make it writable" "permission denied|Operation not permitted|must be superuser" as_root mount -o remount,rw /
+	gives "no program in the container is setuid, setgid or has file capabilities" '^$' raising_files
+}
+
+# What can be reached by a uid that starts programs; verify's first file looks at every file of the image.
+raising_files() {
+	as_builder sh -c 'find / -xdev -type f -perm /6000 2>/dev/null || true'
+	as_builder python3 -c '
+import os
+for top, _, names in os.walk("/usr"):
+    for name in names:
+        path = os.path.join(top, name)
+        if not os.path.islink(path) and "security.capability" in os.listxattr(path):
+            print(path)'
+}
+
+builder_and_server() {
+	must "the builder can trace a process of its own" probe as_builder reach trace child
+	refused "it cannot trace the server" "Operation not permitted" probe as_builder reach trace "$server"
+	must "the builder can read the memory of a process of its own" probe as_builder reach memory child
+	refused "it cannot read the server's memory" "Permission denied" probe as_builder reach memory "$server"
+	refused "it cannot read the server's environment" "Permission denied" as_builder cat "/proc/$server/environ"
+	refused "it cannot see the server's open files" "Permission denied" as_builder ls "/proc/$server/fd/"
+	refused "it cannot signal the server" "Operation not permitted" as_builder kill -TERM "$server"
+	refused "it cannot signal PID 1" "Operation not permitted" as_builder kill -TERM 1
+	refused "it cannot become root" "Operation not permitted" as_builder setpriv --reuid 0 true
+	refused "it cannot become the server's user" "Operation not permitted" as_builder setpriv --reuid appx true
+	refused "it cannot command the services" "Permission denied" as_builder s6-svc -d /run/service/server
+}
+
+builder_and_state() {
+	must "the builder can read the builder prompt" as_builder cat "$state/AGENTS.md"
+	refused "it cannot change it" "Permission denied" as_builder sh -c "echo mine >>$state/AGENTS.md"
+	refused "it cannot remove it" "Permission denied" as_builder rm -f "$state/AGENTS.md"
+	refused "it cannot make a file in the server's directory" "Permission denied" as_builder touch "$state/verify"
+	refused "it cannot list the server's directory" "Permission denied" as_builder ls "$state"
+	refused "it cannot rename the server's directory" "Operation not permitted" as_builder mv -T "$state" /workspace/verify-moved
+	refused "it cannot read the token" "Permission denied" as_builder cat "$state/token"
+	refused "it cannot read the database" "Permission denied" as_builder cat "$state/appx.db"
+	gives "no other file of the server is readable by others" '^AGENTS.md$' \
+		as_appx find "$state" -mindepth 1 -type f -perm /077 -printf '%f\n'
+}
+
+the_api() {
+	gives "the builder gets 401 from the API without a token" '^401$' \
+		as_builder curl --silent --noproxy '*' --output /dev/null --write-out '%{http_code}' http://127.0.0.1:4001/v1/projects
+	refused "an app gets 401, or no connection at all" "401|refused|timed out|Couldn't connect|Could not resolve" \
+		fetch pasta host.containers.internal:4001/v1/projects
+}
+
+the_socket() {
+	must "the server may connect to the workbench" probe as_appx reach connect "$socket"
+	must "the builder may, for it is its own" probe as_builder reach connect "$socket"
+	refused "root may not" "Permission denied" probe as_root reach connect "$socket"
+	refused "another user may not" "Permission denied" probe as_stranger reach connect "$socket"
+	refused "an app does not see it" "No such file" inner localhost/appx/base ls "$socket"
+}
+
+# Whatever the agent asks of podman, a container of the builder is no more than the builder.
+inner_containers() {
+	refused "a privileged app cannot read the token either" "Permission denied" \
+		inner --privileged --volume /:/host:ro localhost/appx/base cat "/host$state/token"
+	must "an app in the builder's process namespace sees the server" inner --pid host localhost/appx/base test -d "/proc/$server"
+	refused "and cannot read its environment" "Permission denied" inner --privileged --pid host localhost/appx/base cat "/proc/$server/environ"
+	refused "and cannot signal it" "Operation not permitted" inner --privileged --pid host localhost/appx/base kill -TERM "$server"
+	refused "an ordinary app cannot mount" "permission denied|Operation not permitted|must be superuser" \
+		inner localhost/appx/base mount -t tmpfs none /mnt
+	refused "two projects' networks do not reach each other" "timed out|unreachable|No route|Name or service" across_networks
+}
+
+across_networks() {
+	local address code=0
+	as_builder podman network create --label appx.verify=1 verify-one >/dev/null
+	as_builder podman network create --label appx.verify=1 verify-two >/dev/null
+	as_builder podman run --detach --pull=never --label appx.verify=1 --network verify-one --name verify-web localhost/appx/static >/dev/null
+	address="$(as_builder podman inspect --format '{{(index .NetworkSettings.Networks "verify-one").IPAddress}}' verify-web)"
+	# The same request from its own network has to succeed, else the refusal says nothing.
+	fetch verify-one "$address:8080/" || code=99
+	if ((code == 0)); then fetch verify-two "$address:8080/" || code=$?; fi
+	as_builder podman rm --force --time 0 verify-web >/dev/null
+	as_builder podman network rm verify-one verify-two >/dev/null
+	return "$code"
+}
+
+# fetch NETWORK ADDRESS: from an app.
+fetch() {
+	inner --network "$1" localhost/appx/python python3 -c '
+import sys, urllib.request
+try:
+    urllib.request.urlopen("http://" + sys.argv[1], timeout=4)
+except OSError as error:
+    sys.exit(str(error))' "$2"
+}
+
+main "$@"

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# A whole turn with a model: an OpenAI-compatible provider that follows a plan stands in for the real one.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=keyed.sh
+source "$here/keyed.sh"
+
+main() {
+	own_container "a model behind an OpenAI-compatible server builds a page" || return 0
+	start_with_keys
+	provide "$here/plans/page.json"
+	builds_a_page
+	instructions_of_the_workspace_and_of_a_project
+	verdict
+}
+
+builds_a_page() {
+	new_project verify-agent
+	new_session
+	must "a prompt is carried out by litellm/openai/gpt-5.5" record "Build me a page"
+	gives "the model is asked for by its name" '"model": "openai/gpt-5.5"' requests
+	gives "with the key of that provider" "\"authorization\": \"Bearer $(secret LITELLM_API_KEY)\"" requests
+	gives "what its tools found goes back to it" '"role": "tool"' requests
+	gives "the model wrote index.html" 'Written by a planned model' as_builder cat "/workspace/$project/index.html"
+	must "and ran podman itself: the page is reached from the host" page_has 3000 "Written by a planned model"
+	gives "the transcript has the last answer" 'The page is up' api GET "/v1/projects/$project/sessions/$session"
+}
+
+record() { turn "$project" "$session" "$1" >"$RUN/agent.jsonl"; }
+
+instructions_of_the_workspace_and_of_a_project() {
+	local general
+	general="$(as_builder cat /workspace/.pi-global/AGENTS.md)"
+	must "the model is told the builder prompt" told "$general"
+	feed_builder sh -c "mkdir -p /workspace/$project/.pi; cat >/workspace/$project/.pi/AGENTS.md" <<<"Only this project has these words."
+	new_session
+	must "a turn with the project's own .pi/AGENTS.md" turn "$project" "$session" "Build me a page"
+	must "the model is told the project's own instructions" told "Only this project has these words."
+	must "in place of the builder prompt" not told "$general"
+}
+
+told() {
+	instructions >"$RUN/instructions" || return 1
+	python3 -c 'import sys; sys.exit(sys.argv[1].strip() not in open(sys.argv[2]).read())' "$1" "$RUN/instructions"
+}
+
+main "$@"

@@ -1,0 +1,120 @@
+"""Prints each process whose rights are not those of its zone; run as root in the container: ``processes.py ASPECT``.
+
+``/proc/*/status`` and ``uid_map`` are open to everybody, so this needs no right. A process in a user namespace of its
+own (podman's, an app's) may hold "all" capabilities there; of the container's it has none, which its uid_map shows.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SETUID_SETGID = 0xC0
+ZONES = {0: "root", 997: "appx", 1000: "builder"}
+ROOTS = {"s6-svscan", "s6-supervise", "sleep"}
+NESTED = ["0 1000 1", "1 100000 65536"]
+
+
+@dataclass(frozen=True)
+class Process:
+    pid: str
+    status: dict[str, str]
+    nested: bool
+    id_map: list[str]
+    ours: bool
+    """Begun by the engine just now: this probe, or a health check."""
+
+    @property
+    def zone(self) -> str:
+        return ZONES.get(int(self.status["Uid"].split()[0]), "nobody's")
+
+    def bits(self, name: str) -> int:
+        return int(self.status[name], 16)
+
+
+def processes() -> Iterator[Process]:
+    outside = id_map("1")
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            lines = (directory / "status").read_text().splitlines()
+            mapped = id_map(directory.name)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended
+        status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+        if status["State"].startswith("Z"):
+            continue
+        ours = status["PPid"].strip() == "0" and directory.name != "1"
+        yield Process(directory.name, status, mapped != outside, mapped, ours)
+
+
+def id_map(pid: str) -> list[str]:
+    return [" ".join(line.split()) for line in Path(f"/proc/{pid}/uid_map").read_text().splitlines()]
+
+
+def capabilities(process: Process) -> str | None:
+    if process.nested:
+        return None if process.id_map == NESTED else f"a user namespace with other ids: {process.id_map}"
+    most = SETUID_SETGID if process.zone == "root" else 0
+    for name in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
+        allowed = 0 if name in {"CapInh", "CapAmb"} and process.zone != "root" else most
+        if process.bits(name) & ~allowed:
+            return f"{name} is {process.status[name].strip()}"
+    return None
+
+
+def ambient(process: Process) -> str | None:
+    return f"CapAmb is {process.status['CapAmb'].strip()}" if process.bits("CapAmb") and not process.nested else None
+
+
+def bounding(process: Process) -> str | None:
+    if process.nested or process.bits("CapBnd") & ~SETUID_SETGID == 0:
+        return None
+    return f"CapBnd is {process.status['CapBnd'].strip()}"
+
+
+def no_new_privileges(process: Process) -> str | None:
+    return None if process.status["NoNewPrivs"].strip() == "1" else "NoNewPrivs is 0"
+
+
+def filtered(process: Process) -> str | None:
+    return None if process.status["Seccomp"].strip() == "2" else f"Seccomp is {process.status['Seccomp'].strip()}"
+
+
+def owner(process: Process) -> str | None:
+    if process.nested or process.ours:
+        return None
+    if process.zone == "nobody's":
+        return f"uid {process.status['Uid'].split()[0]} belongs to no zone"
+    name = process.status["Name"].strip()
+    if process.zone == "root" and name not in ROOTS and "s6" not in name:
+        return "it runs as root and is no part of s6"
+    return None
+
+
+ASPECTS = {
+    "capabilities": capabilities,
+    "ambient": ambient,
+    "bounding": bounding,
+    "no_new_privileges": no_new_privileges,
+    "filtered": filtered,
+    "owner": owner,
+}
+
+
+def main() -> None:
+    check = ASPECTS[sys.argv[1]]
+    seen, wrong = set(), 0
+    for process in processes():
+        seen.add("nested" if process.nested else process.zone)
+        problem = check(process)
+        if problem:
+            wrong += 1
+            print(f"process {process.pid} ({process.status['Name'].strip()}, {process.zone}): {problem}")
+    # A check that saw nobody proves nothing.
+    missing = {"root", "appx", "builder", "nested"} - seen
+    if missing:
+        sys.exit(f"there was no process of: {', '.join(sorted(missing))}")
+    sys.exit(1 if wrong else 0)
+
+
+main()
