@@ -82,7 +82,8 @@ docker_answers() { as_root docker info; }
 
 # crun before 1.9 refuses a hybrid cgroup hierarchy in which v2 holds a controller; runc does not care.
 use_runtime_for_hybrid_cgroups() {
-	[[ -r /sys/fs/cgroup/unified/cgroup.controllers && -s /sys/fs/cgroup/unified/cgroup.controllers ]] || return 0
+	# Read, because the size of such a file is always 0.
+	[[ -r /sys/fs/cgroup/unified/cgroup.controllers && -n $(</sys/fs/cgroup/unified/cgroup.controllers) ]] || return 0
 	if command -v runc >/dev/null; then
 		engine=(podman --runtime runc)
 	else
