@@ -11,6 +11,14 @@ logger = logging.getLogger(__name__)
 TIME_LIMIT = 300.0
 
 
+async def keep_restored(workbench: Workbench) -> None:
+    """Now, and whenever the workbench comes back: it may have lost what ran. Until cancelled."""
+    while True:
+        await restore(workbench)
+        await workbench.gone()
+        logger.warning("the workbench ended; apps are started again when it is back")
+
+
 async def restore(workbench: Workbench) -> None:
     """Start every inner container whose restart policy asks for it. What fails is logged; the others still start."""
     try:

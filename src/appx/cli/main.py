@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anyio
 import click
+from typing_extensions import override
 
 from appx.cli import chat as chatting
 from appx.cli.client import Client, url_option
@@ -19,6 +20,7 @@ from appx.wiring.state import known_token
 class Failing(click.Group):
     """Errors of ours end a command with their sentence instead of a traceback."""
 
+    @override
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
@@ -34,23 +36,22 @@ def main() -> None:
 
 @main.command()
 @click.option("--local", is_flag=True, help="Run commands in this very process, with your own rights. For development.")
-@click.option("--verbose", is_flag=True, help="Log more.")
+@click.option("--verbose", is_flag=True, help="Log more: as AGENT_SERVER_LOG_LEVEL=debug does.")
 def serve(*, local: bool, verbose: bool) -> None:
     """Run the agent-server. Its settings are environment variables: see `appx settings`."""
     from appx.wiring.server import Server  # noqa: PLC0415  the other commands start faster without it
 
-    log_to_stderr(verbose=verbose)
-    settings = read_settings(os.environ)
-    server = Server(settings, benches.local(settings) if local else benches.remote(settings))
+    settings = _settings(verbose=verbose)
+    bench = benches.local(settings, path=os.environ["PATH"]) if local else benches.remote(settings)
+    server = Server(settings, bench)
     anyio.run(server.run, backend_options={"use_uvloop": True})
 
 
 @main.command()
-@click.option("--verbose", is_flag=True, help="Log more.")
+@click.option("--verbose", is_flag=True, help="Log more: as AGENT_SERVER_LOG_LEVEL=debug does.")
 def workbench(*, verbose: bool) -> None:
     """Run the workbench: files and commands for a server, on a unix socket. It needs no key and must see none."""
-    log_to_stderr(verbose=verbose)
-    anyio.run(partial(benches.serve, read_settings(os.environ)), backend_options={"use_uvloop": True})
+    anyio.run(partial(benches.serve, _settings(verbose=verbose)), backend_options={"use_uvloop": True})
 
 
 @main.command(name="settings")
@@ -101,6 +102,13 @@ def chat(url: str, project: str, prompt: str | None, *, new: bool) -> None:
     """
     with Client(url, _token()) as client:
         raise SystemExit(chatting.chat(client, project, prompt, new=new))
+
+
+def _settings(*, verbose: bool) -> Settings:
+    """Read them, and log as they say."""
+    settings = read_settings(os.environ)
+    log_to_stderr("debug" if verbose else settings.log_level)
+    return settings
 
 
 def _token() -> str:

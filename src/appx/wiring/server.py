@@ -1,10 +1,7 @@
 """A running server: the parts, their tasks, and how they stop."""
 
 import logging
-import signal
 import socket
-from collections.abc import Generator
-from contextlib import contextmanager
 
 import anyio
 import uvicorn
@@ -12,7 +9,7 @@ from anyio.abc import TaskStatus
 from pydantic import SecretStr
 from typing_extensions import override
 
-from appx.apps.restore import restore
+from appx.apps.restore import keep_restored
 from appx.domain.errors import Misconfigured
 from appx.http.app import make_app
 from appx.http.auth import Gate
@@ -25,6 +22,7 @@ from appx.sessions.sessions import Sessions
 from appx.settings.settings import Settings
 from appx.store.database import Database
 from appx.wiring import state
+from appx.wiring.stopping import Uvicorn, on_signal
 from appx.workbench.bench import Workbench
 
 logger = logging.getLogger(__name__)
@@ -74,8 +72,8 @@ class Server:
         try:
             async with anyio.create_task_group() as tasks:
                 await tasks.start(self._sessions.run)
-                tasks.start_soon(restore, self._workbench)
-                tasks.start_soon(self._stop_on_signal)
+                tasks.start_soon(keep_restored, self._workbench)
+                tasks.start_soon(on_signal, self.stop)
                 tasks.start_soon(self._web.serve_and_tell, self._listener, task_status)
                 await self._web.stopping.wait()
                 logger.info("stopping: turns end, streams close; apps go on running")
@@ -84,15 +82,16 @@ class Server:
                 await self._web.stopped.wait()
                 tasks.cancel_scope.cancel()
         finally:
+            with anyio.CancelScope(shield=True):
+                await self.models.aclose()
             self._database.close()
 
-    async def _stop_on_signal(self) -> None:
-        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            async for _ in signals:
-                self._web.stopping.set()
+    def stop(self) -> None:
+        """Begin to stop; ``run`` returns when all is stored and closed."""
+        self._web.stopping.set()
 
 
-class _Web(uvicorn.Server):
+class _Web(Uvicorn):
     """uvicorn, told by us when to stop: it would first wait for the streams, which end only when we say so."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -117,11 +116,6 @@ class _Web(uvicorn.Server):
         logger.info("listening on %s port %d", host, port)
         self._told.started(port)
 
-    @contextmanager
-    @override
-    def capture_signals(self) -> Generator[None]:
-        yield
-
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -138,7 +132,7 @@ def _models(settings: Settings) -> Models:
     given: dict[str, SecretStr | None] = {
         "anthropic": settings.anthropic_api_key,
         "openai": settings.openai_api_key,
-        "google": settings.gemini_api_key,
+        "google": settings.gemini_api_key or settings.google_api_key,
         "litellm": settings.litellm_api_key,
     }
     proxy = LitellmSettings(
@@ -148,4 +142,5 @@ def _models(settings: Settings) -> Models:
         api=settings.litellm_api,
     )
     keys = {provider: key for provider, key in given.items() if key is not None}
-    return Models(state=settings.state_dir, keys=keys, proxy=proxy)
+    addresses = {"anthropic": settings.anthropic_base_url, "openai": settings.openai_base_url}
+    return Models(state=settings.state_dir, keys=keys, addresses=addresses, proxy=proxy)

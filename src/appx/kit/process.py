@@ -1,0 +1,96 @@
+"""Run a child process in a group of its own, with an explicit environment and a time limit."""
+
+import fcntl
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from subprocess import DEVNULL
+
+import anyio
+from anyio.abc import Process
+
+GRACE_SECONDS = 2.0
+"""Between the request to end and the end by force."""
+
+REST_SECONDS = 0.1
+"""How long output is still taken when the child has ended and something that it left behind holds the pipe open."""
+
+PIPE_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 18
+
+
+async def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    time_limit: float,
+    on_output: Callable[[bytes], None] = lambda _: None,
+) -> int | None:
+    """The exit code: 128 + n for signal n, None when the time ran out. ``on_output`` gets stdout and stderr in order.
+
+    When the time runs out or the caller is cancelled, the whole group is ended. When the child ends by itself, what
+    it put into the background goes on, and its output is lost. Raises OSError when the child cannot be started.
+    """
+    # A pipe of our own: asyncio's keeps ``wait`` from returning while a grandchild holds it open.
+    readable, writable = os.pipe()
+    with os.fdopen(readable, "rb", buffering=0) as source, os.fdopen(writable, "wb", buffering=0) as sink:
+        os.set_blocking(readable, False)
+        with suppress(OSError):  # a host may allow less
+            fcntl.fcntl(readable, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        child = await anyio.open_process(
+            argv, cwd=cwd, env=env, stdin=DEVNULL, stdout=sink, stderr=sink, start_new_session=True
+        )
+        sink.close()
+        ended = False
+        try:
+            with anyio.move_on_after(time_limit):
+                code = await _follow(child, source.fileno(), on_output)
+                ended = True
+                return code
+            return None
+        finally:
+            if not ended:
+                await _end_group(child)
+
+
+async def _follow(child: Process, source: int, on_output: Callable[[bytes], None]) -> int:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_read, source, on_output)
+        code = await child.wait()
+        tasks.cancel_scope.deadline = anyio.current_time() + REST_SECONDS
+    return code if code >= 0 else 128 - code
+
+
+async def _read(source: int, on_output: Callable[[bytes], None]) -> None:
+    while True:
+        await anyio.wait_readable(source)
+        chunk = os.read(source, CHUNK_BYTES)
+        if not chunk:
+            return
+        on_output(chunk)
+
+
+async def _end_group(child: Process) -> None:
+    """Ask, wait, insist. The group is its leader's id, also when the leader has gone before the others."""
+    with anyio.CancelScope(shield=True):
+        _signal(child.pid, signal.SIGTERM)
+        with anyio.move_on_after(GRACE_SECONDS):
+            await child.wait()
+            while _signal(child.pid, 0):  # noqa: ASYNC110  a group tells nobody when it is empty
+                await anyio.sleep(0.02)
+        _signal(child.pid, signal.SIGKILL)
+        await child.wait()
+
+
+def _signal(group: int, number: int) -> bool:
+    """Whether there is somebody in the group."""
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody who changed its user
+        return True
+    return True

@@ -1,0 +1,229 @@
+"""The workbench in this process: files and commands with the rights that this process has."""
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import anyio
+from anyio import to_thread
+
+from appx.domain.errors import Invalid, NotFound, TooLarge, Unavailable
+from appx.domain.ids import ProjectId
+from appx.kit import process
+from appx.workbench.bench import BenchStatus, Command, CommandResult, OnOutput
+from appx.workbench.leftovers import end_processes, remove_tree
+from appx.workbench.paths import Spot, open_file, spot
+from appx.workbench.tail import Tail
+
+SHOW_SECONDS = 0.1
+PODMAN_SECONDS = 20.0
+GIT_SECONDS = 30.0
+REMOVE_SECONDS = 120.0
+MAX_WRITE = 64 << 20
+MAX_LINE = 120_000
+"""Linux takes 131,071 bytes in one argument."""
+
+MARK = "APPX_PROJECT"
+"""The variable by which the processes of a project are known."""
+
+_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+@dataclass(slots=True, kw_only=True)
+class LocalBench:
+    """``environment`` is all that a command gets, besides the name of its project.
+
+    ``outputs``: the folder for long outputs. ``max_processes``: the most of this user while a command runs, so that a
+    fork bomb ends itself; None leaves it as it is.
+    """
+
+    workspace: Path
+    environment: Mapping[str, str]
+    outputs: Path
+    max_processes: int | None = None
+    _podman: str = field(default="", init=False)
+
+    async def run(self, command: Command, on_output: OnOutput | None = None) -> CommandResult:
+        _check_line(command.line)
+        cwd = self.workspace if command.project is None else self._directory(command.project)
+        tail = Tail(self.outputs, keep_bytes=command.keep_bytes, keep_lines=command.keep_lines)
+        changed = anyio.Event()
+
+        def take(chunk: bytes) -> None:
+            tail.add(chunk)
+            changed.set()
+
+        async def show(on_output: OnOutput) -> None:
+            nonlocal changed
+            while True:
+                await changed.wait()
+                changed = anyio.Event()
+                on_output(tail.text())
+                await anyio.sleep(SHOW_SECONDS)
+
+        async with anyio.create_task_group() as tasks:
+            if on_output is not None:
+                tasks.start_soon(show, on_output)
+            code = await self._start(command, cwd, take)
+            tasks.cancel_scope.cancel()
+        tail.close()
+        if isinstance(code, Unavailable):
+            raise code
+        return CommandResult(
+            code=code,
+            ended="time_limit" if code is None else "exit",
+            output=tail.text(),
+            total_bytes=tail.total_bytes,
+            total_lines=tail.total_lines,
+            full_output=None if tail.full_output is None else str(tail.full_output),
+        )
+
+    async def _start(self, command: Command, cwd: Path, take: Callable[[bytes], None]) -> int | Unavailable | None:
+        """The exit code, or why there is none: raised inside of a task group, it would come out as a group."""
+        try:
+            return await process.run(
+                self._argv(command.line),
+                cwd=cwd,
+                env=self._environment(command.project),
+                time_limit=command.time_limit,
+                on_output=take,
+            )
+        except OSError as error:
+            return Unavailable(f"The command could not be started: {error.strerror}.")
+
+    async def read(self, project: ProjectId, path: str, *, limit: int) -> bytes:
+        root = self._directory(project)
+        if path.startswith(f"{self.outputs}/"):
+            root = self.outputs
+        return await to_thread.run_sync(_read, root, path, limit)
+
+    async def write(self, project: ProjectId, path: str, data: bytes) -> None:
+        if len(data) > MAX_WRITE:
+            raise TooLarge(f"{path}: {len(data)} bytes are more than the {MAX_WRITE} that a file may have here.")
+        await to_thread.run_sync(_write, self._directory(project), path, data)
+
+    async def create_project(self, project: ProjectId) -> str:
+        directory = self.workspace / _checked(project)
+        try:
+            await to_thread.run_sync(partial(directory.mkdir, exist_ok=True))
+        except OSError as error:
+            raise Unavailable(f"{directory} cannot be made: {error.strerror}.") from error
+        if not await to_thread.run_sync((directory / ".git").exists):
+            done = await self.run(Command(line="git init --quiet", project=project, time_limit=GIT_SECONDS))
+            if done.code != 0:
+                raise Unavailable(f"git could not make a repository in {directory}: {done.output.strip()}")
+        return str(directory)
+
+    async def remove_project(self, project: ProjectId) -> None:
+        directory = self.workspace / _checked(project)
+        await to_thread.run_sync(end_processes, f"{MARK}={project}")
+        if await to_thread.run_sync(remove_tree, directory):
+            return
+        # What an app wrote through a mount belongs to an id of podman's user namespace.
+        line = f"podman unshare rm -rf -- '{directory}'"
+        done = await self.run(Command(line=line, project=None, time_limit=REMOVE_SECONDS))
+        if done.code != 0:
+            raise Unavailable(f"{directory} could not be removed; delete the project again: {done.output.strip()}")
+
+    async def status(self) -> BenchStatus:
+        """podman's version is asked for once; whether it works, each time."""
+        if not self._podman:
+            told = await self._ask("podman version --format '{{.Client.Version}}'")
+            if told.code != 0:
+                return BenchStatus(podman="", problems=(f"podman does not work: {_last_line(told)}",))
+            self._podman = told.output.strip()
+        told = await self._ask("podman ps --quiet")
+        problems = () if told.code == 0 else (f"podman does not work: {_last_line(told)}",)
+        return BenchStatus(podman=self._podman, problems=problems)
+
+    async def gone(self) -> None:
+        """It is there as long as this process is."""
+        await anyio.sleep_forever()
+
+    async def _ask(self, line: str) -> CommandResult:
+        return await self.run(Command(line=line, project=None, time_limit=PODMAN_SECONDS))
+
+    def _directory(self, project: ProjectId) -> Path:
+        """Raises NotFound when it is gone: an agent may remove it, and a person may, too."""
+        directory = self.workspace / _checked(project)
+        if directory.is_symlink() or not directory.is_dir():
+            raise NotFound(f"The directory {directory} is gone. Create the project again to get an empty one.")
+        return directory
+
+    def _argv(self, line: str) -> list[str]:
+        """No core dumps: they would hold what was in memory."""
+        limits = ["prlimit", "--core=0"]
+        if self.max_processes is not None:
+            limits.append(f"--nproc={self.max_processes}")
+        return [*limits, "bash", "-c", line]
+
+    def _environment(self, project: ProjectId | None) -> dict[str, str]:
+        return {**self.environment, **({} if project is None else {MARK: project})}
+
+
+def _checked(project: ProjectId) -> ProjectId:
+    if not _ID.fullmatch(project):
+        raise Invalid(f"{project!r} is no id of a project.")
+    return project
+
+
+def _check_line(line: str) -> None:
+    """What the kernel would refuse with a riddle."""
+    try:
+        size = len(line.encode())
+    except UnicodeEncodeError:
+        raise Invalid("The command is no valid Unicode: it has half a surrogate pair. Send it again.") from None
+    if size > MAX_LINE:
+        raise Invalid(
+            f"The command has {size} bytes; {MAX_LINE} is the most. Write what is long into a file, and use the file."
+        )
+    if "\0" in line:
+        raise Invalid("A command has no zero byte.")
+
+
+def _last_line(told: CommandResult) -> str:
+    lines = told.output.strip().splitlines()
+    return lines[-1] if lines else "it does not answer"
+
+
+def _read(root: Path, path: str, limit: int) -> bytes:
+    with spot(root, path) as place, os.fdopen(open_file(place, path), "rb") as file:
+        return file.read(limit)
+
+
+def _write(root: Path, path: str, data: bytes) -> None:
+    """A new file beside it takes its place, so that a reader sees the old content or the new, whatever happens."""
+    with spot(root, path, make_parents=True) as place:
+        mode = _mode(place, path)
+        name = f".{place.name[:200]}.{secrets.token_hex(4)}"
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(name, flags, 0o666 if mode is None else 0o600, dir_fd=place.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                if mode is not None:
+                    os.fchmod(descriptor, mode)
+                os.fsync(descriptor)
+            os.rename(name, place.name, src_dir_fd=place.parent, dst_dir_fd=place.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=place.parent)
+            raise
+
+
+def _mode(place: Spot, path: str) -> int | None:
+    """The permissions of the file that is there; None when there is none."""
+    try:
+        descriptor = open_file(place, path)
+    except FileNotFoundError:
+        return None
+    try:
+        return os.fstat(descriptor).st_mode & 0o777
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,121 @@
+"""The workbench as the server sees it: a client of the service on its unix socket."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import httpx2
+
+from appx.domain.errors import Unavailable
+from appx.domain.ids import ProjectId
+from appx.workbench import wire
+from appx.workbench.bench import BenchStatus, Command, CommandResult, OnOutput
+
+PATIENCE_SECONDS = 15.0
+"""How long a request waits for a workbench that is starting: it comes back by itself after a crash."""
+
+AGAIN_SECONDS = 0.1
+STATUS_SECONDS = 60.0
+
+
+class RemoteBench:
+    """Speaks as ``wire`` says. A command may take as long as its own time limit, so nothing here times out but that."""
+
+    def __init__(self, socket: Path, *, patience: float = PATIENCE_SECONDS) -> None:
+        """``patience``: seconds that a request waits for the workbench to be there."""
+        self._socket = socket
+        self._patience = patience
+        self._http = httpx2.AsyncClient(
+            transport=httpx2.AsyncHTTPTransport(uds=str(socket), limits=httpx2.Limits(max_connections=None)),
+            base_url="http://workbench",
+            timeout=None,
+            trust_env=False,
+        )
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def run(self, command: Command, on_output: OnOutput | None = None) -> CommandResult:
+        body = wire.COMMAND.dump_json(command)
+        async with self._asked("POST", "/run", content=body) as answer:
+            async for line in answer.aiter_lines():
+                match json.loads(line):
+                    case {"output": output}:
+                        if on_output is not None:
+                            on_output(output)
+                    case {"result": result}:
+                        return wire.RESULT.validate_python(result)
+                    case error:
+                        raise wire.error_in(error)
+        raise Unavailable("The workbench ended while the command ran.")
+
+    async def read(self, project: ProjectId, path: str, *, limit: int) -> bytes:
+        query = {"project": project, "path": path, "limit": str(limit)}
+        async with self._asked("GET", "/file", query=query) as answer:
+            return await answer.aread()
+
+    async def write(self, project: ProjectId, path: str, data: bytes) -> None:
+        async with self._asked("PUT", "/file", query={"project": project, "path": path}, content=data):
+            pass
+
+    async def create_project(self, project: ProjectId) -> str:
+        async with self._asked("PUT", f"/projects/{project}") as answer:
+            found: str = json.loads(await answer.aread())["directory"]
+            return found
+
+    async def remove_project(self, project: ProjectId) -> None:
+        async with self._asked("DELETE", f"/projects/{project}"):
+            pass
+
+    async def status(self) -> BenchStatus:
+        """A workbench that is not there is a problem, not an error; it is not waited for."""
+        try:
+            with anyio.fail_after(STATUS_SECONDS):
+                async with self._once("GET", "/status", {}, None) as answer:
+                    return wire.STATUS.validate_json(await answer.aread())
+        except (httpx2.TransportError, TimeoutError) as error:
+            return BenchStatus(podman="", problems=(self._silent(error),))
+
+    async def gone(self) -> None:
+        try:
+            async with self._asked("GET", "/alive") as answer:
+                async for _ in answer.aiter_raw():
+                    pass
+        except Unavailable:
+            return
+
+    @asynccontextmanager
+    async def _asked(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, content: bytes | None = None
+    ) -> AsyncIterator[httpx2.Response]:
+        """The answer to a request; waits for the workbench to be there, and never sends anything twice."""
+        deadline = anyio.current_time() + self._patience
+        while True:
+            try:
+                async with self._once(method, path, query or {}, content) as answer:
+                    yield answer
+                    return
+            except httpx2.ConnectError as error:
+                if anyio.current_time() >= deadline:
+                    raise Unavailable(self._silent(error)) from error
+            except httpx2.TransportError as error:
+                raise Unavailable(f"The workbench ended in the middle: {error}. Try again.") from error
+            await anyio.sleep(AGAIN_SECONDS)
+
+    @asynccontextmanager
+    async def _once(
+        self, method: str, path: str, query: Mapping[str, str], content: bytes | None
+    ) -> AsyncIterator[httpx2.Response]:
+        async with self._http.stream(method, path, params=query, content=content) as answer:
+            if answer.status_code == 400:
+                raise wire.error_in(json.loads(await answer.aread()))
+            if answer.status_code >= 300:
+                raise Unavailable(
+                    f"The workbench answered {answer.status_code} to {method} {path}. Its log tells more."
+                )
+            yield answer
+
+    def _silent(self, error: Exception) -> str:
+        return f"The workbench does not answer on {self._socket}: {error!r}."

@@ -1,0 +1,154 @@
+"""The workbench as a service of its own, on a unix socket: see ``wire`` for what it says."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+import anyio
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from appx.domain.errors import AppxError, Invalid
+from appx.domain.ids import ProjectId
+from appx.workbench import wire
+from appx.workbench.bench import Command, OnOutput, Workbench
+from appx.workbench.local import MAX_WRITE
+
+logger = logging.getLogger(__name__)
+
+Handler: TypeAlias = Callable[[Workbench, Request], Awaitable[Response]]
+
+
+def make_service(bench: Workbench) -> Starlette:
+    """The ASGI application."""
+    return Starlette(
+        routes=[
+            Route("/run", _Run(bench), methods=["POST"]),
+            Route("/file", _handler(bench, _read), methods=["GET"]),
+            Route("/file", _handler(bench, _write), methods=["PUT"]),
+            Route("/projects/{id}", _handler(bench, _create), methods=["PUT"]),
+            Route("/projects/{id}", _handler(bench, _remove), methods=["DELETE"]),
+            Route("/status", _handler(bench, _status), methods=["GET"]),
+            Route("/alive", _Alive(), methods=["GET"]),
+        ],
+        exception_handlers={AppxError: _refused},
+    )
+
+
+def _handler(bench: Workbench, answer: Handler) -> Callable[[Request], Awaitable[Response]]:
+    return partial(answer, bench)
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, AppxError)
+    return JSONResponse(wire.error_out(error), 400)
+
+
+async def _read(bench: Workbench, request: Request) -> Response:
+    asked = request.query_params
+    data = await bench.read(ProjectId(asked["project"]), asked["path"], limit=int(asked["limit"]))
+    return Response(data, media_type="application/octet-stream")
+
+
+async def _write(bench: Workbench, request: Request) -> Response:
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > MAX_WRITE:
+            break
+    asked = request.query_params
+    await bench.write(ProjectId(asked["project"]), asked["path"], bytes(data))
+    return Response(status_code=204)
+
+
+async def _create(bench: Workbench, request: Request) -> Response:
+    return JSONResponse({"directory": await bench.create_project(ProjectId(request.path_params["id"]))})
+
+
+async def _remove(bench: Workbench, request: Request) -> Response:
+    await bench.remove_project(ProjectId(request.path_params["id"]))
+    return Response(status_code=204)
+
+
+async def _status(bench: Workbench, _request: Request) -> Response:
+    return Response(wire.STATUS.dump_json(await bench.status()), media_type="application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Runs a command and shows its output; ends it when the caller leaves."""
+
+    bench: Workbench
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        command = await _command(Request(scope, receive))
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/x-ndjson")]}
+        )
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_until_left, receive, tasks.cancel_scope)
+            last = await self._follow(command, send)
+            await send(_line(last, more=False))
+            tasks.cancel_scope.cancel()
+
+    async def _follow(self, command: Command, send: Send) -> object:
+        """Send the newest output when there is some; answer the last line. A slow caller finds outputs merged."""
+        latest, changed = "", anyio.Event()
+
+        def take(tail: str) -> None:
+            nonlocal latest
+            latest = tail
+            changed.set()
+
+        async def show() -> None:
+            nonlocal changed
+            while True:
+                await changed.wait()
+                changed = anyio.Event()
+                await send(_line({"output": latest}))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(show)
+            last = await self._result(command, take)
+            tasks.cancel_scope.cancel()
+        return last
+
+    async def _result(self, command: Command, take: OnOutput) -> object:
+        try:
+            return {"result": wire.RESULT.dump_python(await self.bench.run(command, take))}
+        except AppxError as error:
+            return wire.error_out(error)
+
+
+class _Alive:
+    """Open until the caller leaves or this process ends."""
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"\n", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+async def _command(request: Request) -> Command:
+    try:
+        return wire.COMMAND.validate_json(await request.body())
+    except ValidationError as error:
+        raise Invalid(f"This is no command: {error}") from error
+
+
+async def _until_left(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
+
+
+def _line(found: object, *, more: bool = True) -> dict[str, object]:
+    return {"type": "http.response.body", "body": json.dumps(found).encode() + b"\n", "more_body": more}
