@@ -61,7 +61,10 @@ class Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
+    """The signature lets a provider recognise its own words."""
+
     text: str
+    signature: str | None = None
     type: Literal["text"] = "text"
 
 
@@ -85,6 +88,7 @@ class ToolCall:
     name: str
     arguments: Mapping[str, object] = field(default_factory=dict)
     problem: str = ""
+    signature: str | None = None
     type: Literal["call"] = "call"
 
 

@@ -2,7 +2,8 @@
 
 Names, windows and prices are those of the package genai-prices, thinking levels and the limits of a reply those of
 pydantic-ai's profiles (OpenAI's and Google's limits are from their documentation); a test compares. Where a price is
-known to change at a date, the later one stands here. The first model of a provider is its default.
+known to change at a date, the later one stands here. Gemini 3 and 4 have no ``off``: they would think a little all the
+same. The first model of a provider is its default.
 """
 
 from functools import partial
@@ -21,7 +22,13 @@ _claude = partial(
     _thinker, provider="anthropic", api="anthropic-messages", context_window=1_000_000, max_tokens=128_000
 )
 _gpt = partial(
-    _thinker, provider="openai", api="openai-responses", context_window=1_050_000, max_tokens=128_000, long_from=272_000
+    _thinker,
+    provider="openai",
+    api="openai-responses",
+    context_window=1_050_000,
+    max_tokens=128_000,
+    long_from=272_000,
+    thinking_values={"off": "none"},
 )
 _gemini = partial(_thinker, provider="google", api="google-generative-ai", context_window=1_000_000, max_tokens=65_536)
 
@@ -99,15 +106,15 @@ BUILTIN: tuple[ModelInfo, ...] = (
         id="gemini-4-argon",
         name="Gemini 4 Argon",
         context_window=1_048_576,
-        thinking=("off", *LOW),
+        thinking=LOW,
         prices=_usd(4, 20, 0.2),
     ),
-    _gemini(id="gemini-3.8-flash", name="Gemini 3.8 Flash", thinking=("off", *LOW), prices=_usd(1.5, 7.5, 0.15)),
-    _gemini(id="gemini-3.5-flash", name="Gemini 3.5 Flash", thinking=("off", *BUDGETS), prices=_usd(1.5, 9, 0.15)),
+    _gemini(id="gemini-3.8-flash", name="Gemini 3.8 Flash", thinking=LOW, prices=_usd(1.5, 7.5, 0.15)),
+    _gemini(id="gemini-3.5-flash", name="Gemini 3.5 Flash", thinking=BUDGETS, prices=_usd(1.5, 9, 0.15)),
     _gemini(
         id="gemini-3.5-flash-lite",
         name="Gemini 3.5 Flash Lite",
-        thinking=("off", *BUDGETS),
+        thinking=BUDGETS,
         prices=_usd(0.3, 2.5, 0.03),
     ),
     _gemini(

@@ -40,6 +40,7 @@ class ModelInfo:
     ``thinking``: the levels that it has, from least to most; without reasoning only ``off``.
     ``thinking_values``: what the provider calls a level, where that is not the level's own name.
     ``long_prices`` hold for a request with more than ``long_from`` tokens of input.
+    ``sends_max_tokens``: the provider is told ``max_tokens``; otherwise it is left to its own limit.
     ``base_url``: where it is asked; empty: where the provider's own library asks.
     """
 
@@ -51,6 +52,7 @@ class ModelInfo:
     input: tuple[InputKind, ...] = ("text",)
     context_window: int = 128_000
     max_tokens: int = 16_384
+    sends_max_tokens: bool = False
     default_thinking: ThinkingLevel | None = None
     thinking: tuple[ThinkingLevel, ...] = ("off",)
     thinking_values: Mapping[ThinkingLevel, str] = field(default_factory=dict)

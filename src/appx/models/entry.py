@@ -57,9 +57,12 @@ class ModelEntry(Wire):
             input=self.input or base.input,
             context_window=self.context_window or base.context_window,
             max_tokens=self.max_tokens or base.max_tokens,
+            sends_max_tokens=self.max_tokens is not None or base.provider != provider,
             default_thinking=self.default_thinking_level or (base.default_thinking if reasoning else None),
             thinking=_levels(base, reasoning=reasoning, mapped=mapped),
-            thinking_values={level: value for level, value in mapped.items() if value is not None},
+            thinking_values=base.thinking_values
+            if self.thinking_level_map is None
+            else {level: value for level, value in mapped.items() if value is not None},
             prices=Prices(**self.cost.model_dump()) if self.cost else base.prices,
             long_prices=None if own else base.long_prices,
             long_from=0 if own else base.long_from,

@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from appx.domain.errors import Conflict, Invalid, NotFound
+from appx.models.asked import AskedModel
 from appx.models.builtin import BUILTIN, PROVIDER_NAMES
 from appx.models.catalogue import DEMO, ModelInfo
+from appx.models.connections import IDLE_SECONDS, Connections
 from appx.models.credentials import Credentials, KeyStatus
 from appx.models.custom import NAME, CustomProvider, CustomProviders
 from appx.models.demo import demo
@@ -47,16 +50,25 @@ class Models:
     """One for the server. Reading is from memory; what changes is stored first."""
 
     def __init__(
-        self, *, state: Path, keys: Mapping[str, SecretStr] | None = None, proxy: LitellmSettings | None = None
+        self,
+        *,
+        state: Path,
+        keys: Mapping[str, SecretStr] | None = None,
+        addresses: Mapping[str, str | None] | None = None,
+        proxy: LitellmSettings | None = None,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         """``state``: the directory of ``credentials.json`` and ``models.json``. ``keys``: provider to key, from the
-        environment (anthropic, openai, google, litellm).
+        environment (anthropic, openai, google, litellm). ``addresses``: provider to base URL, for those that are to be
+        asked elsewhere than usual. ``idle_seconds``: how long a provider may be silent.
 
         Raises Misconfigured, naming the variable or the file.
         """
         self._credentials = Credentials(state / "credentials.json", keys or {})
         self._custom = CustomProviders(state / "models.json")
+        self._builtin = tuple(replace(info, base_url=(addresses or {}).get(info.provider) or "") for info in BUILTIN)
         self._litellm = litellm(proxy or LitellmSettings())
+        self._connections = Connections(idle_seconds=idle_seconds)
 
     def rows(self) -> list[tuple[ModelInfo, bool]]:
         """Every model, and whether it can be used now."""
@@ -79,7 +91,16 @@ class Models:
         """A model to ask. Its key is looked up at each request, so a new key counts at once."""
         if info.api == "scripted":
             return ScriptedModel(demo, pause=DEMO_PAUSE)
-        raise Invalid(f"{info.provider}/{info.id} cannot be asked yet.")
+        return AskedModel(
+            info,
+            key=partial(self._credentials.get, info.provider),
+            secrets=self._credentials.secrets,
+            connections=self._connections,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections to providers. They open again when a model is asked."""
+        await self._connections.aclose()
 
     def providers(self) -> list[ProviderRow]:
         """Every provider, in the order in which a default is looked for."""
@@ -141,7 +162,7 @@ class Models:
             await self._credentials.remove(provider)
 
     def _infos(self) -> Iterator[ModelInfo]:
-        yield from BUILTIN
+        yield from self._builtin
         yield from self._litellm.models
         for provider, custom in self._custom.all().items():
             yield from custom.infos(provider)

@@ -1,0 +1,117 @@
+"""What went wrong with a provider, as one error that says whether to ask again, and that holds no key."""
+
+import re
+
+import httpx2
+from pydantic_ai.exceptions import (
+    ModelAPIError,
+    ModelAuthenticationError,
+    ModelConnectionError,
+    ModelContextWindowExceededError,
+    ModelHTTPError,
+    ModelQuotaExceededError,
+    ModelRequestRejectedError,
+    ModelRequestTimeout,
+    UnexpectedModelBehavior,
+    UserError,
+)
+
+from appx.models.catalogue import ModelInfo
+from appx.models.model import ModelFailed
+
+HIDDEN = "[hidden]"
+LONGEST = 600
+SHORTEST_SECRET = 4
+
+_TOO_LONG = re.compile(
+    r"context.?(window|length|size)|too many (input )?tokens|prompt is too long|input is too long|ContextWindowExceeded"
+    r"|exceeds? the (maximum|available) (number of )?(tokens|context)|maximum number of tokens|reduce the length",
+    re.IGNORECASE,
+)
+_LOOKS_LIKE_A_KEY = re.compile(
+    r"(?i)\b(?:sk|pk|rk|key|gsk|xai)-[\w.*-]{6,}|\bAIza[\w*-]{10,}|\bBearer\s+[\w.~+/*=-]{6,}"
+)
+
+
+def failure_of(error: Exception, info: ModelInfo, secrets: tuple[str, ...]) -> ModelFailed | None:
+    """None for what is not the provider's doing: a defect of ours."""
+    match error:
+        case ModelFailed():
+            return _failed(str(error), secrets, like=error)
+        case ModelAPIError():
+            return _from_provider(error, info, secrets)
+        case TimeoutError():
+            return ModelFailed(f"{info.provider} was silent for too long.", again=True)
+        case httpx2.HTTPError() | ConnectionError():
+            return ModelFailed(f"The connection to {info.provider} broke.", again=True)
+        case UnexpectedModelBehavior():
+            text = f"{info.provider} answered with what cannot be read: {error.message}"
+            return ModelFailed(scrub(text, secrets), again=True)
+        case UserError():
+            return ModelFailed(scrub(f"{info.provider}/{info.id} cannot take this: {error}", secrets))
+        case _:
+            return None
+
+
+def scrub(text: str, secrets: tuple[str, ...]) -> str:
+    """Without any of the secrets, nor what looks like one, and not endless."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, HIDDEN)
+    text = _LOOKS_LIKE_A_KEY.sub(HIDDEN, text)
+    return text if len(text) <= LONGEST else text[:LONGEST].rstrip() + "…"
+
+
+def _failed(text: str, secrets: tuple[str, ...], *, like: ModelFailed) -> ModelFailed:
+    return ModelFailed(scrub(text, secrets), again=like.again, retry_after=like.retry_after, overflow=like.overflow)
+
+
+def _from_provider(error: ModelAPIError, info: ModelInfo, secrets: tuple[str, ...]) -> ModelFailed:
+    said = _said(error)
+    overflow = _overflow(error, said)
+    return ModelFailed(
+        scrub(_sentence(error, info, said), secrets),
+        again=not overflow and _again(error),
+        retry_after=error.retry_after,
+        overflow=overflow,
+    )
+
+
+def _sentence(error: ModelAPIError, info: ModelInfo, said: str) -> str:
+    match error:
+        case ModelConnectionError():
+            return f"The connection to {info.provider} failed: {said}"
+        case ModelRequestTimeout():
+            return f"{info.provider} was silent for too long."
+        case ModelAuthenticationError():
+            return f"{info.provider} does not accept the key for {info.id}. Set another one. It says: {said}"
+        case ModelQuotaExceededError():
+            return f"The quota or credit at {info.provider} is used up. It says: {said}"
+        case ModelHTTPError():
+            return f"{info.provider} answered {error.status_code}: {said}"
+        case _:
+            return f"{info.provider} failed: {said}"
+
+
+def _again(error: ModelAPIError) -> bool:
+    """Overload, 408, 429, 5xx, network, a stream that broke. Not what the same request would meet again."""
+    if isinstance(error, ModelHTTPError) and error.status_code in {408, 409, 425}:
+        return True
+    if isinstance(error, ModelQuotaExceededError | ModelRequestRejectedError):
+        return False
+    return not isinstance(error, ModelHTTPError) or error.status_code == 429 or error.status_code >= 500
+
+
+def _overflow(error: ModelAPIError, said: str) -> bool:
+    if isinstance(error, ModelContextWindowExceededError):
+        return True
+    status = error.status_code if isinstance(error, ModelHTTPError) else 0
+    return status == 413 or (status in {400, 422} and _TOO_LONG.search(said) is not None)
+
+
+def _said(error: ModelAPIError) -> str:
+    """The provider's own sentence, without the wrapping."""
+    body = error.body
+    inner = body.get("error", body) if isinstance(body, dict) else body
+    message = inner.get("message") if isinstance(inner, dict) else inner
+    return message if isinstance(message, str) and message else error.message
