@@ -9,6 +9,8 @@ from appx.domain.events import (
     ModelReplied,
     PromptDelivered,
     PromptQueued,
+    QuestionAnswered,
+    QuestionAsked,
     RetryEnded,
     RetryStarted,
     ToolFinished,
@@ -34,6 +36,8 @@ def messages(events: Iterable[Event]) -> list[Message]:
             case ToolFinished(call_id=call_id, tool=tool, result=result):
                 said.append(ToolMessage(call_id=call_id, tool=tool, result=result))
             case ModelChosen() | PromptQueued() | RetryStarted() | RetryEnded() | ToolStarted() | TurnEnded():
+                pass
+            case QuestionAsked() | QuestionAnswered():
                 pass
     return said
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from appx.domain.ids import CallId, Seq, TurnId
+from appx.domain.ids import CallId, QuestionId, Seq, TurnId
 from appx.domain.messages import Reply, ThinkingLevel, ToolCall, ToolResult, UserMessage
+from appx.domain.questions import Answer, Question
 
 Outcome: TypeAlias = Literal["done", "stopped", "failed", "limit", "interrupted"]
 """How a turn ended: rested, stopped by a person, failed, ran into a limit, or cut off by a crash."""
@@ -92,6 +93,25 @@ class ToolFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionAsked:
+    """The agent asked the person, and waits."""
+
+    turn: TurnId
+    id: QuestionId
+    question: Question
+    type: Literal["question_asked"] = "question_asked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionAnswered:
+    """By the person; or cancelled, also by the end of the turn."""
+
+    id: QuestionId
+    answer: Answer
+    type: Literal["question_answered"] = "question_answered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnEnded:
     """The agent rests. ``detail`` is a sentence for the person when the outcome is not ``done``."""
 
@@ -111,6 +131,8 @@ Event: TypeAlias = (
     | RetryEnded
     | ToolStarted
     | ToolFinished
+    | QuestionAsked
+    | QuestionAnswered
     | TurnEnded
 )
 

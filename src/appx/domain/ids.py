@@ -9,6 +9,7 @@ ProjectId = NewType("ProjectId", str)
 SessionId = NewType("SessionId", str)
 TurnId = NewType("TurnId", str)
 CallId = NewType("CallId", str)
+QuestionId = NewType("QuestionId", str)
 Seq = NewType("Seq", int)
 """The place of a record in the log of its session: 1, 2, 3, … without a gap."""
 

@@ -8,8 +8,9 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from appx.http import errors, projects, service, sessions
+from appx.http import choices, errors, models, projects, providers, questions, service, sessions, subscriptions
 from appx.http.auth import Guard
+from appx.http.document import DocumentedApp
 from appx.http.limits import BodyLimit
 from appx.http.parts import Parts
 
@@ -35,7 +36,7 @@ def openapi_document() -> str:
 
 
 def _api() -> FastAPI:
-    app = FastAPI(
+    app = DocumentedApp(
         title="appx agent-server",
         version=metadata.version("appx"),
         description=DESCRIPTION,
@@ -44,7 +45,7 @@ def _api() -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
-    for part in (service, projects, sessions):
+    for part in (service, models, providers, subscriptions, projects, sessions, choices, questions):
         app.include_router(part.routes)
     return app
 

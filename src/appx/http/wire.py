@@ -6,6 +6,7 @@ The wire calls our step a turn, and our turn an agent run.
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from appx.domain.ids import QuestionId, uuid7
 from appx.domain.messages import (
     Block,
     Image,
@@ -20,6 +21,7 @@ from appx.domain.messages import (
     Usage,
     UserMessage,
 )
+from appx.domain.questions import Question
 
 Json: TypeAlias = dict[str, Any]
 
@@ -70,6 +72,20 @@ def block(found: Block) -> Json:
             return {"type": "toolCall", "id": found.id, "name": found.name, "arguments": dict(found.arguments)}
 
 
+def question(asked: QuestionId, found: Question) -> Json:
+    """The contract's request to the person."""
+    event: Json = {"type": "extension_ui_request", "id": asked, "method": found.method, "title": found.title}
+    match found.method:
+        case "select":
+            return event | {"options": list(found.options)}
+        case "confirm":
+            return event | {"message": found.text}
+        case "editor":
+            return event | {"prefill": found.text}
+        case "input":
+            return event
+
+
 def text(words: str) -> Json:
     return {"type": "text", "text": words}
 
@@ -80,6 +96,17 @@ def image(found: Image) -> Json:
 
 def result(found: ToolResult) -> Json:
     return {"content": [text(found.text), *map(image, found.images)]}
+
+
+def notice(sentence: str) -> Json:
+    """Something that people are to know now, and that is no fact of the session."""
+    return {
+        "type": "extension_ui_request",
+        "id": uuid7(),
+        "method": "notify",
+        "message": sentence,
+        "notifyType": "error",
+    }
 
 
 def tokens(usage: Usage) -> Json:

@@ -24,7 +24,7 @@ _FACT = re.compile(r"^[\s*#>-]*project(?:[ _]id)?\W*[:=]\W*([a-z0-9][a-z0-9-]*)"
 _DEV = re.compile(r"^[\s*#>-]*dev\b\W.*$", re.IGNORECASE | re.MULTILINE)
 _PORT = re.compile(r"\bport\W{0,4}(\d{4,5})\b", re.IGNORECASE)
 _URL = re.compile(r"https?://[^\s,;)`'\"<>]+")
-_SPECIAL = re.compile(r"^\s*(say|run|count|fail)\s*:[ \t]*(.*)$", re.IGNORECASE | re.DOTALL)
+_SPECIAL = re.compile(r"^\s*(say|run|count|ask|fail)\s*:[ \t]*(.*)$", re.IGNORECASE | re.DOTALL)
 _ADDRESS = re.compile(r"^address: (\S+)$", re.MULTILINE)
 
 
@@ -53,7 +53,7 @@ def place(system: str) -> Place:
 def demo(request: Request) -> Step:
     """The next step, from what was said and done so far. Pure.
 
-    The prompts ``say: …``, ``run: …``, ``count: n`` and ``fail: …`` are described in docs/models.md.
+    The prompts ``say: …``, ``run: …``, ``count: n``, ``ask: … | …`` and ``fail: …`` are described in docs/models.md.
     """
     prompts = [message.text for message in request.messages if isinstance(message, UserMessage)]
     if not prompts:
@@ -125,6 +125,11 @@ def _special(request: Request, word: str, rest: str, done: list[ToolMessage]) ->
         case "count":
             last = min(int(rest), 10_000) if rest.isdecimal() else 10
             return saying("\n".join(str(number) for number in range(1, last + 1)))
+        case "ask" if not done:
+            title, *options = (part.strip() for part in rest.split("|"))
+            return _call(request, "I ask that.", "ask", question=title or "What now?", options=options)
+        case "ask":
+            return saying(done[-1].result.text)
         case "fail":
             return Broken(failure=ModelFailed(rest or "The demo was asked to fail."))
         case _:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from appx.domain.errors import Conflict, Invalid, NotFound
+from appx.domain.errors import Invalid, NotFound
+from appx.models.access import Access
 from appx.models.asked import AskedModel
 from appx.models.builtin import BUILTIN, PROVIDER_NAMES
 from appx.models.catalogue import DEMO, ModelInfo
@@ -16,8 +17,10 @@ from appx.models.connections import IDLE_SECONDS, Connections
 from appx.models.credentials import Credentials, KeyStatus
 from appx.models.custom import NAME, CustomProvider, CustomProviders
 from appx.models.demo import demo
+from appx.models.flows import Flows, FlowState
 from appx.models.litellm import PROVIDER as LITELLM
 from appx.models.litellm import LitellmSettings, litellm
+from appx.models.logins import read_logins
 from appx.models.model import Model
 from appx.models.scripted import ScriptedModel
 
@@ -33,6 +36,7 @@ class ProviderRow:
     name: str
     key: KeyStatus
     supports_key: bool
+    supports_login: bool
     models: int
     available: int
 
@@ -47,7 +51,7 @@ class CustomRow:
 
 
 class Models:
-    """One for the server. Reading is from memory; what changes is stored first."""
+    """One for the server. Reading is from memory; what changes is stored first. ``flows``: the logins under way."""
 
     def __init__(
         self,
@@ -56,11 +60,13 @@ class Models:
         keys: Mapping[str, SecretStr] | None = None,
         addresses: Mapping[str, str | None] | None = None,
         proxy: LitellmSettings | None = None,
+        logins: Path | None = None,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         """``state``: the directory of ``credentials.json`` and ``models.json``. ``keys``: provider to key, from the
         environment (anthropic, openai, google, litellm). ``addresses``: provider to base URL, for those that are to be
-        asked elsewhere than usual. ``idle_seconds``: how long a provider may be silent.
+        asked elsewhere than usual. ``logins``: the file of ``APPX_LOGINS_PATH``. ``idle_seconds``: how long a provider
+        may be silent.
 
         Raises Misconfigured, naming the variable or the file.
         """
@@ -68,6 +74,9 @@ class Models:
         self._custom = CustomProviders(state / "models.json")
         self._builtin = tuple(replace(info, base_url=(addresses or {}).get(info.provider) or "") for info in BUILTIN)
         self._litellm = litellm(proxy or LitellmSettings())
+        self._logins = read_logins(logins)
+        self._access = Access(self._credentials, self._logins)
+        self.flows = Flows(self._logins, store=self._credentials.put)
         self._connections = Connections(idle_seconds=idle_seconds)
 
     def rows(self) -> list[tuple[ModelInfo, bool]]:
@@ -81,6 +90,10 @@ class Models:
                 return info
         raise NotFound(f"There is no model {provider}/{model_id}. GET /v1/sessions/models lists them.")
 
+    def usable(self, info: ModelInfo) -> bool:
+        """Whether it can be asked now: there is a key, or none is needed."""
+        return self._available(info.provider)
+
     def default(self) -> ModelInfo:
         """For new sessions: the operator's choice, else the first model that can be used, else the demo."""
         if self._litellm.default is not None:
@@ -93,8 +106,8 @@ class Models:
             return ScriptedModel(demo, pause=DEMO_PAUSE)
         return AskedModel(
             info,
-            key=partial(self._credentials.get, info.provider),
-            secrets=self._credentials.secrets,
+            key=partial(self._access.secret, info.provider),
+            secrets=self._secrets,
             connections=self._connections,
         )
 
@@ -111,6 +124,7 @@ class Models:
                 name=self._names()[provider],
                 key=self._credentials.status(provider),
                 supports_key=provider not in KEYLESS,
+                supports_login=provider in self._logins,
                 models=sum(info.provider == provider for info in infos),
                 available=sum(info.provider == provider for info in infos) if self._available(provider) else 0,
             )
@@ -123,12 +137,17 @@ class Models:
         await self._credentials.set(provider, key)
 
     async def remove_key(self, provider: str) -> None:
-        """Forget the stored key, if there is one; one of the environment stays.
+        """Forget the stored key or login, if there is one; a key of the environment stays.
 
         Raises Invalid for an unknown provider.
         """
         self._check_has_keys(provider)
         await self._credentials.remove(provider)
+
+    def start_login(self, provider: str) -> FlowState:
+        """Raises Invalid for an unknown provider, and for one without a login."""
+        self._check_has_keys(provider)
+        return self.flows.start(provider, self._names()[provider])
 
     def custom_providers(self) -> list[CustomRow]:
         return [
@@ -139,12 +158,12 @@ class Models:
     async def upsert_custom(self, provider: str, custom: CustomProvider, key: str | None = None) -> CustomRow:
         """Add or replace a provider. Without ``key`` the one that is stored stays.
 
-        Raises Invalid for a name or a key that cannot be one, Conflict for the name of a provider of ours.
+        Raises Invalid for a key that cannot be one, and for a name that cannot or that is a provider of ours.
         """
         if not re.fullmatch(NAME, provider):
             raise Invalid("The name of a provider has letters, digits and _ . : - only.")
         if provider in {*PROVIDER_NAMES, LITELLM, DEMO.provider}:
-            raise Conflict(f"{provider} is a provider of appx itself. Take another name.")
+            raise Invalid(f"{provider} is a provider of appx itself. Take another name.")
         if key:
             await self._credentials.set(provider, key)
         await self._custom.upsert(provider, custom)
@@ -172,6 +191,10 @@ class Models:
         proxy = {LITELLM: "LiteLLM"} if self._litellm.models else {}
         custom = {name: custom.name or name for name, custom in self._custom.all().items()}
         return {**PROVIDER_NAMES, **proxy, **custom, DEMO.provider: "Scripted demo"}
+
+    def _secrets(self) -> tuple[str, ...]:
+        clients = (login.client_secret for login in self._logins.values() if login.client_secret is not None)
+        return (*self._credentials.secrets(), *(secret.get_secret_value() for secret in clients))
 
     def _available(self, provider: str) -> bool:
         """A proxy without a key is taken for one that needs none: the operator named it."""

@@ -12,12 +12,15 @@ from appx.agent.prompt import ContextFile, Place, base_prompt, system_prompt
 from appx.domain.errors import Invalid, NotFound
 from appx.domain.events import ModelChosen
 from appx.domain.ids import ProjectId
+from appx.domain.questions import Ask
 from appx.kit import clock
+from appx.models.choice import choice_of
 from appx.models.registry import Models
 from appx.projects import rows
 from appx.projects.rows import Project
 from appx.sessions.row import SessionRow
 from appx.store.database import Database
+from appx.tools.ask import ask
 from appx.tools.bash import bash
 from appx.tools.edit import edit
 from appx.tools.read import read
@@ -43,18 +46,20 @@ class Agents:
     ports: str
     max_steps: int
 
-    async def open(self, row: SessionRow, chosen: ModelChosen | None) -> Agent:
+    async def open(self, row: SessionRow, chosen: ModelChosen | None, to_ask: Ask) -> Agent:
         """Raises AppxError when the model is unknown or has no key, or the workbench does not answer."""
         project = await self.database.read(lambda db: rows.by_id(db, row.project))
         if project is None:
             raise NotFound(f"project not registered: {row.project}")
-        model = self.models.find(chosen.provider, chosen.model_id) if chosen else self.models.default()
+        choice = choice_of(self.models, chosen)
+        if choice.model is None:
+            raise NotFound("The model of this session is no longer there. Choose another in its settings.")
         tools = (tool(self.workbench, project.id) for tool in (read, write, edit, bash))
         return Agent(
-            ref=model.ref,
-            model=self.models.open(model),
-            thinking=model.clamp(chosen.thinking if chosen else model.default_thinking or "off"),
-            toolbox=Toolbox(tuple(tools)),
+            ref=choice.model.ref,
+            model=self.models.open(choice.model),
+            thinking=choice.thinking,
+            toolbox=Toolbox((*tools, ask(to_ask))),
             system=await self.system(project),
             max_steps=self.max_steps,
         )

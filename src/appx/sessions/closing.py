@@ -1,6 +1,6 @@
 """What is still to be said when a turn ends early: a pure function, the same after a stop and after a crash."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from appx.domain.conversation import INTERRUPTED
 from appx.domain.events import (
@@ -8,6 +8,7 @@ from appx.domain.events import (
     ModelReplied,
     Outcome,
     PromptDelivered,
+    QuestionAnswered,
     RetryStarted,
     ToolFinished,
     TurnEnded,
@@ -15,6 +16,8 @@ from appx.domain.events import (
 )
 from appx.domain.ids import CallId, TurnId
 from appx.domain.messages import Block, ModelRef, Reply, StopReason
+from appx.domain.questions import CANCELLED
+from appx.sessions.questions import pending
 
 
 def open_turn(events: Iterable[Event]) -> TurnId | None:
@@ -29,7 +32,7 @@ def open_turn(events: Iterable[Event]) -> TurnId | None:
 
 
 def closing(
-    events: Iterable[Event],
+    events: Sequence[Event],
     *,
     turn: TurnId,
     outcome: Outcome,
@@ -39,12 +42,13 @@ def closing(
 ) -> list[Event]:
     """The events that end ``turn``, so that every call has a result and every step a reply.
 
+    A question stays open when the turn was interrupted: it was no wish of the person's, who may still answer.
     ``model`` and ``seen``: who was answering, and the part of its reply that people saw.
     """
     calls, waiting = _loose_ends(events, turn)
-    end: list[Event] = [
-        ToolFinished(turn=turn, call_id=call_id, tool=tool, result=INTERRUPTED) for call_id, tool in calls.items()
-    ]
+    asked = pending(events) if outcome != "interrupted" else {}
+    end: list[Event] = [QuestionAnswered(id=each, answer=CANCELLED) for each in asked]
+    end += [ToolFinished(turn=turn, call_id=call_id, tool=tool, result=INTERRUPTED) for call_id, tool in calls.items()]
     if waiting and outcome in {"stopped", "interrupted", "failed"}:
         stop: StopReason = "error" if outcome == "failed" else "aborted"
         end.append(ModelReplied(turn=turn, reply=Reply(model=model, blocks=seen, stop=stop, error=detail)))

@@ -9,7 +9,7 @@ import anyio
 from appx.agent.loop import Agent
 from appx.domain.conversation import conversation
 from appx.domain.deltas import Delta
-from appx.domain.errors import AppxError, Conflict, NotFound
+from appx.domain.errors import AppxError, Conflict, Invalid, NotFound
 from appx.domain.events import (
     Event,
     ModelChosen,
@@ -17,13 +17,17 @@ from appx.domain.events import (
     Outcome,
     PromptDelivered,
     PromptQueued,
+    QuestionAnswered,
+    QuestionAsked,
     TurnEnded,
     TurnStarted,
 )
-from appx.domain.ids import CallId, SessionId, TurnId, uuid7
+from appx.domain.ids import CallId, QuestionId, SessionId, TurnId, uuid7
 from appx.domain.messages import Block, Message, ModelRef, UserMessage
+from appx.domain.questions import Answer, Ask, Question, misfit
 from appx.sessions.closing import closing
 from appx.sessions.log import SessionLog
+from appx.sessions.questions import answer_to, pending
 from appx.sessions.row import SessionRow
 
 logger = logging.getLogger(__name__)
@@ -35,7 +39,7 @@ STORE_AGAIN_SECONDS = 1.0
 
 NO_MODEL = ModelRef(provider="none", id="none", api="none")
 
-OpenAgent: TypeAlias = Callable[[SessionRow, ModelChosen | None], Awaitable[Agent]]
+OpenAgent: TypeAlias = Callable[[SessionRow, ModelChosen | None, Ask], Awaitable[Agent]]
 """Make the agent of a turn, from the settings and files as they are now. Raises AppxError with the reason."""
 
 
@@ -62,10 +66,36 @@ class Session:
     async def prompt(self, message: UserMessage) -> None:
         """Store the prompt: it begins a turn, or is queued into the running one. The model is asked later."""
 
+        await self.log.append_if(lambda: (self._prompted(message),))
+        self._wake.set()
+
+    def _prompted(self, message: UserMessage) -> Event:
+        if self.log.row.turn is not None:
+            return PromptQueued(prompt=message)
+        return TurnStarted(turn=TurnId(uuid7()), prompt=message)
+
+    @property
+    def questions(self) -> dict[QuestionId, Question]:
+        """What the agent asked and nobody answered yet, oldest first."""
+        return {each: asked.question for each, asked in pending(self.log.events).items()}
+
+    async def answer(self, question: QuestionId, answer: Answer) -> None:
+        """Answer a question of the agent. When its turn was interrupted meanwhile, the answer becomes a prompt.
+
+        Raises NotFound when nobody waits for it, Invalid when it does not fit.
+        """
+
         def decide() -> tuple[Event, ...]:
-            if self.log.row.turn is not None:
-                return (PromptQueued(prompt=message),)
-            return (TurnStarted(turn=TurnId(uuid7()), prompt=message),)
+            asked = pending(self.log.events).get(question)
+            if asked is None:
+                raise NotFound("question not found: it was answered or cancelled, or never asked")
+            problem = misfit(asked.question, answer)
+            if problem:
+                raise Invalid(problem)
+            answered = QuestionAnswered(id=question, answer=answer)
+            if answer.cancelled or asked.turn == self.log.row.turn:
+                return (answered,)
+            return (answered, self._prompted(answer_to(asked.question, answer)))
 
         await self.log.append_if(decide)
         self._wake.set()
@@ -81,15 +111,17 @@ class Session:
         await self.log.append_if(decide)
 
     async def abort(self) -> None:
-        """End the running turn, if there is one, and return when its end is stored.
+        """End the running turn, if there is one, and return when its end is stored. Raises why it cannot be stored now.
 
         Queued prompts wait for the next prompt: who stops the agent does not want it to begin anew.
         """
         turn = self.log.row.turn
         self._aborted = turn
-        while turn is not None and self.log.row.turn == turn and not self.log.deleted:
+        while turn is not None and self.log.row.turn == turn and not self.log.over:
             if self._scope is not None:
                 self._scope.cancel()
+            if self.log.trouble is not None:
+                raise self.log.trouble
             await self.log.changed()
 
     async def run(self) -> None:
@@ -121,7 +153,7 @@ class Session:
                 if self._aborted == turn.id:
                     self._scope.cancel()
                 await turn.deliver()
-                agent = await self._open_agent(self.log.row, self.chosen)
+                agent = await self._open_agent(self.log.row, self.chosen, turn.ask)
                 outcome = await agent.run_turn(turn)
                 return outcome, "" if outcome == "done" else f"The turn took {agent.max_steps} steps, its limit."
         except AppxError as error:
@@ -151,6 +183,8 @@ class Session:
                 return True
             except AppxError as error:  # a full disk, say: the turn ends as soon as there is room
                 logger.error("the end of turn %s cannot be stored: %s", turn.id, error)  # noqa: TRY400  no defect
+                self.log.trouble = error
+                self.log.touch()
                 await anyio.sleep(STORE_AGAIN_SECONDS)
 
     def _unsaid(self) -> "Unsaid":
@@ -162,12 +196,14 @@ class Session:
     async def _checkpoints(self) -> None:
         """Store the text so far while a reply comes in."""
         while True:
-            await self.log.changed()
+            if not self.log.unsaved:  # what came during the last save must not wait for more
+                await self.log.changed()
             await anyio.sleep(CHECKPOINT_SECONDS)
             try:
                 await self.log.save_draft()
             except AppxError as error:
                 logger.warning("the text so far of session %s is not stored: %s", self.log.row.id, error)
+                await anyio.sleep(STORE_AGAIN_SECONDS)
 
 
 class Unsaid(TypedDict):
@@ -196,6 +232,18 @@ class LiveTurn:
             return tuple(PromptDelivered(turn=self.id, prompt=prompt) for prompt in queued(self._log.events))
 
         return bool(await self._log.append_if(decide))
+
+    async def ask(self, question: Question) -> Answer:
+        """Ask the person, and wait for the answer."""
+        asked = QuestionAsked(turn=self.id, id=QuestionId(uuid7()), question=question)
+        await self.emit(asked)
+        seen = len(self._log.records)
+        while True:
+            for record in self._log.records[seen:]:
+                if isinstance(record.event, QuestionAnswered) and record.event.id == asked.id:
+                    return record.event.answer
+            seen = len(self._log.records)
+            await self._log.changed()
 
     def begin_reply(self, model: ModelRef) -> None:
         self._log.begin_draft(model)
