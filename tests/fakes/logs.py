@@ -1,5 +1,7 @@
 """Logs of sessions for property tests: well formed, of any shape, and cut anywhere."""
 
+from datetime import UTC, datetime
+
 from hypothesis import strategies as st
 
 from appx.domain.events import (
@@ -15,8 +17,9 @@ from appx.domain.events import (
     TurnStarted,
 )
 from appx.domain.ids import CallId, TurnId
-from appx.domain.messages import ModelRef, Reply, Text, Thinking, ToolCall, ToolResult, UserMessage
+from appx.domain.messages import ModelRef, Reply, StopReason, Text, Thinking, ToolCall, ToolResult, UserMessage
 
+AT = datetime(2026, 11, 24, tzinfo=UTC)
 REF = ModelRef(provider="scripted", id="demo", api="scripted")
 
 
@@ -39,12 +42,13 @@ def logs(draw: st.DrawFn) -> list[Event]:
             retried = draw(st.booleans())
             if retried:
                 events += _failed(turn, draw(st.text(max_size=5)))
+            count = draw(st.integers(1, 3)) if step < steps - 1 else 0
             calls = tuple(
                 ToolCall(id=CallId(f"{turn}-{step}-{n}"), name="bash", arguments={"command": "true"})
-                for n in range(draw(st.integers(1, 3)) if step < steps - 1 else 0)
+                for n in range(count)
             )
             words = (Thinking(text="hm"), Text(text=draw(st.text(max_size=5))))
-            stop = "toolUse" if calls else "stop"
+            stop: StopReason = "toolUse" if calls else "stop"
             events.append(ModelReplied(turn=turn, reply=Reply(model=REF, blocks=(*words, *calls), stop=stop)))
             if retried:
                 events.append(RetryEnded(turn=turn, ok=True, attempt=1))
@@ -52,7 +56,7 @@ def logs(draw: st.DrawFn) -> list[Event]:
                 events.append(ToolStarted(turn=turn, call=call))
                 result = ToolResult(ok=draw(st.booleans()), text=draw(st.text(max_size=5)))
                 events.append(ToolFinished(turn=turn, call_id=call.id, tool=call.name, result=result))
-            if calls and draw(st.booleans()):
+            if draw(st.booleans()) and calls:
                 late = UserMessage(text="and this")
                 events += [PromptQueued(prompt=late), PromptDelivered(turn=turn, prompt=late)]
         events.append(TurnEnded(turn=turn, outcome="done"))

@@ -3,13 +3,17 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Annotated
+from weakref import WeakKeyDictionary
 
 from fastapi import Depends, Path, Request
 
 from appx.domain.ids import ProjectId, SessionId
 from appx.http.auth import Gate
+from appx.http.once import Once
+from appx.models.registry import Models
 from appx.projects.projects import Projects
 from appx.projects.rows import Project
+from appx.sessions.log import SessionLog
 from appx.sessions.session import Session
 from appx.sessions.sessions import Sessions
 from appx.workbench.bench import Workbench
@@ -17,13 +21,15 @@ from appx.workbench.bench import Workbench
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """``readers`` counts the open event streams of each session."""
+    """``readers`` counts the open event streams of each session; ``encoded`` is what those share."""
 
     projects: Projects
     sessions: Sessions
+    models: Models
     workbench: Workbench
     gate: Gate
     readers: Counter[str] = field(default_factory=Counter)
+    encoded: WeakKeyDictionary[SessionLog, Once] = field(default_factory=WeakKeyDictionary)
 
 
 def _parts(request: Request) -> Parts:

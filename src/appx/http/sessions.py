@@ -13,9 +13,10 @@ from appx.http.bodies import (
     ListSessionsResponse,
     OkResponse,
     PromptRequest,
-    SessionInfo,
     SessionMessagesResponse,
+    SessionRow,
 )
+from appx.http.once import Once
 from appx.http.parts import Here, ThisProject, ThisSession
 
 UNKNOWN: dict[int | str, dict[str, object]] = {
@@ -31,7 +32,7 @@ routes = APIRouter(prefix="/v1/projects/{projectId}/sessions", tags=["sessions"]
 async def list_sessions(parts: Here, project: ThisProject) -> ListSessionsResponse:
     """The sessions of a project, newest first."""
     rows = await parts.sessions.list(project.id)
-    return ListSessionsResponse(sessions=[SessionInfo.of(row) for row in rows])
+    return ListSessionsResponse(sessions=[SessionRow.of(row) for row in rows])
 
 
 @routes.post("", operation_id="createSession")
@@ -87,5 +88,6 @@ async def stream_session_events(
     log = session.log
     if last_event_id is not None and last_event_id.isdecimal():
         after = int(last_event_id)
-    stream = sse.frames(log, after=after, lean=deltas == "lean", readers=parts.readers)
+    once = parts.encoded.setdefault(log, Once())
+    stream = sse.frames(log, after=after, lean=deltas == "lean", readers=parts.readers, once=once)
     return StreamingResponse(stream, media_type="text/event-stream", headers=STREAM)

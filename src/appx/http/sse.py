@@ -1,32 +1,40 @@
 """Server-sent events: the log of a session, followed over HTTP."""
 
-import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 
 import anyio
 
+from appx.domain.errors import AppxError
 from appx.domain.ids import CallId
+from appx.http import wire
+from appx.http.once import Once, encode
 from appx.http.story import Story
 from appx.http.wire import Json
 from appx.sessions.log import SessionLog
 
 HEARTBEAT_SECONDS = 15.0
 FRAME_SECONDS = 0.033
-"""At most one look at the live reply in this time, so that deltas merge and a long reply costs linearly."""
+BYTES_PER_SECOND = 8 << 20
+"""A reader of the live reply looks at it again after ``FRAME_SECONDS``, or after the time that what it was sent takes
+at this rate. So deltas merge, and a reply whose every snapshot is long costs no more in a second than a short one.
+"""
 
 
-async def frames(log: SessionLog, *, after: int | None, lean: bool, readers: Counter[str]) -> AsyncIterator[bytes]:
+async def frames(
+    log: SessionLog, *, after: int | None, lean: bool, readers: Counter[str], once: Once
+) -> AsyncIterator[bytes]:
     """The stream of one reader, until it leaves, the session is deleted or the server stops.
 
     ``after`` is the number of the last record that the reader knows; None means all there are now. What the reader
-    is owed is looked up when it comes for more: one that is slow gets it merged and holds nothing here.
+    is owed is looked up when it comes for more: one that is slow gets it merged and holds nothing here. ``once`` is the
+    session's, for all its readers.
     """
     session = log.row.id
     readers[session] += 1
     try:
         yield b"data: connected to %s\n\n" % session.encode()
-        story = Story(lean=lean)
+        story = Story(lean=lean, once=once)
         place = len(log.records) if after is None else min(after, len(log.records))
         for record in log.records[:place]:
             story.skip(record)
@@ -37,8 +45,9 @@ async def frames(log: SessionLog, *, after: int | None, lean: bool, readers: Cou
                 place += 1
                 yield frame(story.tell(record), record.seq)
             elif news := live.news():
-                yield frame(news)
-                await anyio.sleep(FRAME_SECONDS)
+                data = frame(news)
+                yield data
+                await anyio.sleep(max(FRAME_SECONDS, len(data) / BYTES_PER_SECOND))
             elif not await _changed(log):
                 yield b": heartbeat\n\n"
     finally:
@@ -54,6 +63,7 @@ class Live:
         self._story = story
         self._draft = (0, 0)
         self._tails: dict[str, str] = {}
+        self._trouble: AppxError | None = None
 
     def news(self) -> list[Json]:
         """The wire events of all that is new since the last call."""
@@ -66,12 +76,15 @@ class Live:
             if self._tails.get(call) is not tail:
                 told += self._story.tool_progress(CallId(call), tail)
         self._tails = dict(self._log.tails)
+        if self._log.trouble is not self._trouble:
+            self._trouble = self._log.trouble
+            told += [wire.notice(str(self._trouble))] if self._trouble else []
         return told
 
 
 def frame(events: Iterable[Json], seq: int | None = None) -> bytes:
     """One ``data:`` line for each event. The id goes with the last: only then has the reader all of that record."""
-    lines = [b"data: " + json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode() for event in events]
+    lines = [b"data: " + encode(event) for event in events]
     if seq is not None:
         if not lines:
             return b": seq %d\n\n" % seq

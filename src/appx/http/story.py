@@ -4,16 +4,18 @@ A reader first lets it ``skip`` the records that it already knows, then asks for
 between for those of the draft. Fed with the same records, every reader is told the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from appx.domain import conversation
 from appx.domain.events import (
-    Event,
     ModelChosen,
     ModelReplied,
     PromptDelivered,
     PromptQueued,
+    QuestionAnswered,
+    QuestionAsked,
     Record,
     RetryEnded,
     RetryStarted,
@@ -25,9 +27,13 @@ from appx.domain.events import (
 from appx.domain.ids import CallId
 from appx.domain.messages import Message, Reply, Text, Thinking, ToolCall, ToolMessage, Usage
 from appx.http import wire
+from appx.http.once import plainly
 from appx.http.wire import Json
 from appx.kit import clock
 from appx.sessions.draft import Draft, DraftBlock
+
+Encode: TypeAlias = Callable[[Hashable, Callable[[], Json]], object]
+"""Gives the JSON that the function makes, or what it made for the same key; as a dict or as ``orjson`` takes it."""
 
 NAMES = {"text": "text", "thinking": "thinking", "call": "toolcall"}
 
@@ -37,23 +43,23 @@ class Shown:
     """What a reader was shown of the draft with this number: the characters of each block."""
 
     draft: int
-    millis: int
     sizes: list[int] = field(default_factory=list)
     ended: int = 0
 
 
 class Story:
-    """``lean``: deltas come without the whole message so far."""
+    """``lean``: deltas come without the whole message so far. ``once``: makes what other readers are told, too."""
 
-    def __init__(self, *, lean: bool = False) -> None:
+    def __init__(self, *, lean: bool = False, once: Encode = plainly) -> None:
         self._lean = lean
+        self._once = once
         self._shown: Shown | None = None
         self._step_open = False
-        self._reply: Json | None = None
-        self._results: list[Json] = []
+        self._reply: object = None
+        self._results: list[object] = []
         self._open_calls: dict[CallId, ToolCall] = {}
         self._started: set[CallId] = set()
-        self._said: list[Json] = []
+        self._said: list[object] = []
         self._queue: list[str] = []
 
     def skip(self, record: Record) -> None:
@@ -62,31 +68,28 @@ class Story:
 
     def tell(self, record: Record) -> list[Json]:
         """The wire events of ``record``, in order."""
-        millis = clock.millis(record.at)
-        return self._tell(record.event, millis)
-
-    def _tell(self, event: Event, millis: int) -> list[Json]:
+        event = record.event
         match event:
             case TurnStarted() | PromptDelivered():
-                return self._prompted(event, millis)
+                return self._prompted(event, record)
             case PromptQueued(prompt=prompt):
                 self._queue.append(prompt.text)
                 return [self._queue_update()]
             case ModelReplied(reply=reply):
-                return self._replied(reply, millis)
+                return self._replied(reply, record)
             case ToolStarted(call=call):
                 return self._start(call)
             case ToolFinished():
-                return self._finished(event, millis)
+                return self._finished(event, record)
             case TurnEnded():
                 return self._ended(event)
-            case ModelChosen() | RetryStarted() | RetryEnded():
-                return [_note(event)]
+            case ModelChosen() | RetryStarted() | RetryEnded() | QuestionAsked() | QuestionAnswered():
+                return _note(event)
 
     def progress(self, draft: Draft) -> list[Json]:
         """What came since the reader was last shown ``draft``; a reader that comes late gets it whole, once."""
         if self._shown is None or self._shown.draft != draft.number:
-            self._shown = Shown(draft=draft.number, millis=clock.millis(clock.now()))
+            self._shown = Shown(draft=draft.number)
             self._shown.sizes = [len(block.text) for block in draft.blocks]
             self._shown.ended = max(0, len(draft.blocks) - 1)
             return [*self._open_step(), {"type": "message_start", "message": self._partial(draft)}]
@@ -136,9 +139,12 @@ class Story:
             "assistantMessageEvent": {**event, "partial": partial},
         }
 
-    def _partial(self, draft: Draft) -> Json:
-        millis = self._shown.millis if self._shown else 0
-        return wire.assistant(draft.model, draft.so_far(), usage=Usage(), stop="stop", millis=millis)
+    def _partial(self, draft: Draft) -> object:
+        def make() -> Json:
+            millis = clock.millis(draft.at)
+            return wire.assistant(draft.model, draft.so_far(), usage=Usage(), stop="stop", millis=millis)
+
+        return self._once(("draft", draft.number, draft.version), make)
 
     def _open_step(self) -> list[Json]:
         if self._step_open:
@@ -146,14 +152,14 @@ class Story:
         self._step_open = True
         return [{"type": "turn_start"}]
 
-    def _prompted(self, event: TurnStarted | PromptDelivered, millis: int) -> list[Json]:
+    def _prompted(self, event: TurnStarted | PromptDelivered, record: Record) -> list[Json]:
         if isinstance(event, TurnStarted):
             self._said = []
             told: list[Json] = [{"type": "agent_start"}]
         else:
             self._queue.pop(0)
             told = [self._queue_update()]
-        return [*told, *self._open_step(), *self._message(event.prompt, millis)]
+        return [*told, *self._open_step(), *self._message(event.prompt, record)]
 
     def _ended(self, event: TurnEnded) -> list[Json]:
         """``outcome`` and ``detail`` go beyond the contract: a limit has no message of its own."""
@@ -161,15 +167,19 @@ class Story:
         end: Json = {"type": "agent_end", "messages": self._said, "willRetry": False, "outcome": event.outcome}
         return [*self._end_step(), end | ({"detail": event.detail} if event.detail else {})]
 
-    def _message(self, message: Message, millis: int) -> list[Json]:
-        said = wire.message(message, millis)
+    def _encoded(self, message: Message, record: Record) -> object:
+        """Each record holds at most one message."""
+        return self._once(("record", record.seq), lambda: wire.message(message, clock.millis(record.at)))
+
+    def _message(self, message: Message, record: Record) -> list[Json]:
+        said = self._encoded(message, record)
         self._said.append(said)
         return [{"type": "message_start", "message": said}, {"type": "message_end", "message": said}]
 
-    def _replied(self, reply: Reply, millis: int) -> list[Json]:
+    def _replied(self, reply: Reply, record: Record) -> list[Json]:
         runs = reply.stop not in {"error", "aborted"}
         told = self._open_step()
-        said = wire.message(reply, millis)
+        said = self._encoded(reply, record)
         self._said.append(said)
         if self._shown is None:
             told.append({"type": "message_start", "message": said})
@@ -181,7 +191,7 @@ class Story:
         self._open_calls = {call.id: call for call in reply.calls} if runs else {}
         return told + ([] if self._open_calls else self._end_step())
 
-    def _rest(self, reply: Reply, said: Json, shown: Shown) -> list[Json]:
+    def _rest(self, reply: Reply, said: object, shown: Shown) -> list[Json]:
         """The end of a reply whose beginning the reader was shown."""
         told: list[Json] = []
         for index, block in enumerate(reply.blocks):
@@ -197,7 +207,7 @@ class Story:
             told.append(self._last(said, _end(index, block)))
         return told
 
-    def _last(self, said: Json, event: Json) -> Json:
+    def _last(self, said: object, event: Json) -> Json:
         if self._lean:
             return {"type": "message_update", "assistantMessageEvent": event}
         return {"type": "message_update", "message": said, "assistantMessageEvent": {**event, "partial": said}}
@@ -213,7 +223,7 @@ class Story:
             }
         ]
 
-    def _finished(self, event: ToolFinished, millis: int) -> list[Json]:
+    def _finished(self, event: ToolFinished, record: Record) -> list[Json]:
         call = self._open_calls.pop(event.call_id, None)
         told = self._start(call) if call is not None and call.id not in self._started else []
         self._started.discard(event.call_id)
@@ -227,7 +237,7 @@ class Story:
             }
         )
         answer = ToolMessage(call_id=event.call_id, tool=event.tool, result=event.result)
-        told += self._message(answer, millis)
+        told += self._message(answer, record)
         self._results.append(self._said[-1])
         return told + ([] if self._open_calls else self._end_step())
 
@@ -254,21 +264,27 @@ def _end(index: int, block: DraftBlock | Text | Thinking | ToolCall) -> Json:
             return {"type": "toolcall_end", "contentIndex": index, "toolCall": wire.block(found)}
 
 
-def _note(event: ModelChosen | RetryStarted | RetryEnded) -> Json:
+def _note(event: ModelChosen | RetryStarted | RetryEnded | QuestionAsked | QuestionAnswered) -> list[Json]:
+    """What is told by itself, whatever was told before. The contract has no event for an answer."""
     match event:
         case ModelChosen(thinking=level):
-            return {"type": "thinking_level_changed", "level": level}
+            return [{"type": "thinking_level_changed", "level": level}]
         case RetryStarted():
-            return {
+            told = {
                 "type": "auto_retry_start",
                 "attempt": event.attempt,
                 "maxAttempts": event.max_attempts,
                 "delayMs": event.delay_ms,
                 "errorMessage": event.error,
             }
+            return [told]
         case RetryEnded():
             final = {"finalError": event.error} if event.error else {}
-            return {"type": "auto_retry_end", "success": event.ok, "attempt": event.attempt, **final}
+            return [{"type": "auto_retry_end", "success": event.ok, "attempt": event.attempt, **final}]
+        case QuestionAsked(id=asked, question=question):
+            return [wire.question(asked, question)]
+        case QuestionAnswered():
+            return []
 
 
 def messages(records: Iterable[Record]) -> list[Json]:

@@ -1,6 +1,7 @@
 """The reply that is coming in, before it is a fact."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from pydantic_core import from_json
@@ -41,9 +42,11 @@ class DraftBlock:
 class Draft:
     """Deltas, folded. ``version`` grows with each delta, so that a reader knows whether there is more."""
 
-    def __init__(self, *, number: int, model: ModelRef) -> None:
+    def __init__(self, *, number: int, model: ModelRef, at: datetime) -> None:
+        """``at``: when the reply was asked for."""
         self.number = number
         self.model = model
+        self.at = at
         self.version = 0
         self.blocks: list[DraftBlock] = []
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import anyio
 
-from appx.domain.errors import NotFound
+from appx.domain.errors import AppxError, NotFound
 from appx.domain.events import Event, Record
 from appx.domain.ids import Seq
 from appx.domain.messages import Block, ModelRef
@@ -31,6 +31,8 @@ class SessionLog:
         self.deleted = False
         self.over = False
         """No more will come: the session was deleted, or the server stops. Readers leave."""
+        self.trouble: AppxError | None = None
+        """Why the end of a turn is not stored yet; None when nothing waits."""
         self._database = database
         self._drafts = 0
         self._saved_version = 0
@@ -66,6 +68,7 @@ class SessionLog:
         await self._database.write(lambda db: rows.append(db, row, new))
         self.row = row
         self.records += new
+        self.trouble = None
         if any(rows.ends_draft(event) for event in events):
             self.draft = None
             self.tails.clear()
@@ -75,9 +78,14 @@ class SessionLog:
         """A reply is awaited from ``model``."""
         self._drafts += 1
         self._saved_version = 0
-        self.draft = Draft(number=self._drafts, model=model)
+        self.draft = Draft(number=self._drafts, model=model, at=clock.now())
         self.touch()
         return self.draft
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether there is more text than is stored."""
+        return self.draft is not None and self.draft.version != self._saved_version
 
     async def save_draft(self) -> None:
         """Put the text so far on the disk, so that a crash loses only what came after."""
@@ -89,6 +97,12 @@ class SessionLog:
             if draft is self.draft and not self.deleted:
                 await self._database.write(lambda db: rows.save_draft(db, self.row.id, model, blocks))
                 self._saved_version = version
+
+    async def close(self) -> None:
+        """Take no more facts, since the session is deleted, and let the readers go."""
+        async with self._appending:
+            self.deleted = self.over = True
+        self.touch()
 
     def touch(self) -> None:
         """Wake everybody who waits for a change."""

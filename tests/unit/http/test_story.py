@@ -15,7 +15,7 @@ from appx.http.wire import Json
 from appx.sessions.closing import closing, open_turn
 from appx.sessions.draft import Draft
 from tests.contract.schema import check, recorded_turn
-from tests.fakes.logs import REF, logs
+from tests.fakes.logs import AT, REF, logs
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 TURN = TurnId("t")
@@ -84,7 +84,7 @@ def test_a_turn_has_the_order_of_the_recorded_one() -> None:
     def stream(reply: Reply, *deltas: TextDelta | CallDelta) -> None:
         nonlocal number
         number += 1
-        draft = Draft(number=number, model=REF)
+        draft = Draft(number=number, model=REF, at=AT)
         told.extend(story.progress(draft))
         for delta in deltas:
             draft.add(delta)
@@ -113,13 +113,13 @@ def test_a_turn_has_the_order_of_the_recorded_one() -> None:
 
 
 def test_a_late_reader_gets_the_reply_so_far_once_and_then_only_what_is_new() -> None:
-    draft = Draft(number=1, model=REF)
+    draft = Draft(number=1, model=REF, at=AT)
     draft.add(TextDelta(index=0, text="Hello"))
     early, late = Story(), Story()
     start = records([TurnStarted(turn=TURN, prompt=UserMessage(text="hi"))])[0]
     early.skip(start)
     late.skip(start)
-    early.progress(Draft(number=1, model=REF))
+    early.progress(Draft(number=1, model=REF, at=AT))
     early.progress(draft)
 
     joined = late.progress(draft)
@@ -136,7 +136,7 @@ def test_a_late_reader_gets_the_reply_so_far_once_and_then_only_what_is_new() ->
 @given(st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=20), st.data())
 def test_lean_deltas_add_up_to_the_reply_however_slowly_they_are_read(words: list[str], data: st.DataObject) -> None:
     story = Story(lean=True)
-    draft = Draft(number=1, model=REF)
+    draft = Draft(number=1, model=REF, at=AT)
     events = story.progress(draft)
     for word in words:
         draft.add(TextDelta(index=0, text=word))

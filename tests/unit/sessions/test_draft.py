@@ -6,7 +6,7 @@ from appx.domain.ids import CallId
 from appx.domain.messages import Text, Thinking, ToolCall
 from appx.models.scripted import deltas
 from appx.sessions.draft import Draft, arguments_so_far
-from tests.fakes.logs import REF
+from tests.fakes.logs import AT, REF
 
 BLOCKS = st.lists(
     st.one_of(
@@ -25,14 +25,14 @@ BLOCKS = st.lists(
 
 @given(BLOCKS, st.integers(1, 5))
 def test_the_sum_of_the_deltas_is_the_reply(blocks: tuple[Text | Thinking | ToolCall, ...], piece: int) -> None:
-    draft = Draft(number=1, model=REF)
+    draft = Draft(number=1, model=REF, at=AT)
     for delta in deltas(blocks, piece):
         draft.add(delta)
     assert draft.so_far() == blocks
 
 
 def test_calls_that_did_not_run_are_not_among_the_words() -> None:
-    draft = Draft(number=1, model=REF)
+    draft = Draft(number=1, model=REF, at=AT)
     draft.add(ThinkingDelta(index=0, text="hm"))
     draft.add(TextDelta(index=1, text="I write"))
     draft.add(CallDelta(index=2, id=CallId("c"), name="write", text='{"pa'))
