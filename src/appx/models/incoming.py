@@ -17,6 +17,7 @@ from pydantic_ai.messages import (
     ToolCallPartDelta,
 )
 from pydantic_ai.usage import RequestUsage
+from pydantic_core import to_json
 
 from appx.domain.deltas import CallDelta, TextDelta, ThinkingDelta
 from appx.domain.ids import CallId
@@ -47,9 +48,9 @@ class Incoming:
     def _open(self, place: int, part: TextPart | ThinkingPart | ToolCallPart) -> None:
         match part:
             case TextPart(content=text):
-                self._on_delta(TextDelta(index=place, text=text))
+                self._on_delta(TextDelta(index=place, text=_whole(text)))
             case ThinkingPart(content=text):
-                self._on_delta(ThinkingDelta(index=place, text=text))
+                self._on_delta(ThinkingDelta(index=place, text=_whole(text)))
             case ToolCallPart():
                 self._calls[place] = part
                 self._on_call(place, part.args)
@@ -57,9 +58,9 @@ class Incoming:
     def _more(self, place: int, delta: object) -> None:
         match delta:
             case TextPartDelta(content_delta=text) if text:
-                self._on_delta(TextDelta(index=place, text=text))
+                self._on_delta(TextDelta(index=place, text=_whole(text)))
             case ThinkingPartDelta(content_delta=text) if text:
-                self._on_delta(ThinkingDelta(index=place, text=text))
+                self._on_delta(ThinkingDelta(index=place, text=_whole(text)))
             case ToolCallPartDelta(args_delta=more) if more and place in self._calls:
                 self._on_call(place, more)
             case _:
@@ -89,10 +90,10 @@ class Incoming:
 def _block(part: ModelResponsePart, *, cut: bool) -> Block | None:
     match part:
         case TextPart(content=text):
-            return Text(text=text, signature=_signature(details=part.provider_details))
+            return Text(text=_whole(text), signature=_signature(details=part.provider_details))
         case ThinkingPart(content=text):
             signature = _signature(id=part.id, signature=part.signature, details=part.provider_details)
-            return Thinking(text=text, signature=signature)
+            return Thinking(text=_whole(text), signature=signature)
         case ToolCallPart():
             return _call(part, cut=cut)
         case _:
@@ -122,7 +123,16 @@ def _arguments(args: str | Mapping[str, object] | None) -> tuple[Mapping[str, ob
         return {}, f"they are not JSON ({error})"
     if not isinstance(arguments, dict):
         return {}, "they are not a JSON object"
+    try:
+        to_json(arguments)
+    except ValueError:
+        return {}, "they cannot be stored: they are nested too deeply, or hold half a surrogate pair"
     return arguments, ""
+
+
+def _whole(text: str) -> str:
+    """Without half surrogate pairs, which no file and no socket takes. A provider may cut an emoji in two."""
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _signature(**fields: object) -> str | None:
