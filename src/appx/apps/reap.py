@@ -6,6 +6,7 @@ from appx.podman import argv
 from appx.workbench.bench import Command, Workbench
 
 TIME_LIMIT = 120.0
+NOTHING = {"exit": "nothing", "time_limit": f"nothing within {TIME_LIMIT:g} s"}
 
 
 async def reap(workbench: Workbench, project: ProjectId) -> None:
@@ -14,5 +15,5 @@ async def reap(workbench: Workbench, project: ProjectId) -> None:
     if done.code != 0:
         raise Unavailable(
             f"Not everything that {project} ran could be removed; delete it again to go on. podman said: "
-            f"{done.output[-2_000:].strip() or done.ended}"
+            f"{done.output[-2_000:].strip() or NOTHING[done.ended]}"
         )

@@ -1,13 +1,14 @@
 """``appx chat``: a conversation in the terminal."""
 
-import shutil
-import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
 import httpx2
 
 from appx.cli.client import Client
+from appx.cli.questions import ask
+from appx.cli.screen import Screen
 
 RECONNECTS = 5
 
@@ -22,6 +23,7 @@ def chat(client: Client, project: str, prompt: str | None, *, new: bool) -> int:
     if prompt is not None:
         return talk.turn(prompt)
     click.echo(f"project {found['id']}, session {session['id']}. Ctrl-D ends, Ctrl-C stops a turn.", err=True)
+    talk.answer_open_questions()
     code = 0
     while True:
         try:
@@ -39,6 +41,7 @@ class Talk:
     def __init__(self, client: Client, path: str) -> None:
         self._client = client
         self._path = path
+        self._screen = Screen()
         self._seq: int = client.get(path)["seq"]
 
     def turn(self, prompt: str) -> int:
@@ -56,42 +59,25 @@ class Talk:
             try:
                 for number, event in self._client.events(f"{self._path}/events", after=self._seq):
                     self._seq = number or self._seq
-                    code = show(event)
+                    if event["type"] == "extension_ui_request":
+                        self._answer(event)
+                    code = self._screen.show(event)
                     if code is not None:
                         return code
             except httpx2.TransportError as error:
                 click.echo(f"\nthe connection broke ({error}); connecting again", err=True)
-        raise click.ClickException("The stream ended before the turn did. `appx chat` again shows the rest.")
+        raise click.ClickException(f"The stream ended before the turn did. The rest is kept: GET {self._path}")
 
+    def answer_open_questions(self) -> None:
+        """Ask what a turn that was interrupted had asked; the answer begins a new turn."""
+        for question in self._client.get(f"{self._path}/extension-ui")["requests"]:
+            if "cancelled" not in self._answer(question):
+                self._follow()
 
-def show(event: dict[str, Any]) -> int | None:
-    """Print one event; the exit code when it was the last of the turn."""
-    match event:
-        case {"type": "message_update", "assistantMessageEvent": {"type": "text_delta", "delta": delta}}:
-            _print(delta)
-        case {"type": "message_update", "assistantMessageEvent": {"type": "text_end"}}:
-            _print("\n")
-        case {"type": "tool_execution_start", "toolName": tool, "args": args}:
-            click.secho(_clipped(f"→ {tool} {args.get('path') or args.get('command') or ''}"), fg="cyan")
-        case {"type": "tool_execution_end", "isError": True, "result": result}:
-            click.secho(_clipped("  " + result["content"][0]["text"].strip().replace("\n", " ")), fg="red")
-        case {"type": "auto_retry_start", "errorMessage": error, "delayMs": delay}:
-            click.secho(f"{error} Trying again in {delay / 1000:.0f} s.", fg="yellow", err=True)
-        case {"type": "agent_end", "outcome": outcome, **rest}:
-            if outcome != "done":
-                click.secho(f"{outcome}: {rest.get('detail', '')}", fg="red", err=True)
-            return 0 if outcome == "done" else 1
-        case _:
-            pass
-    return None
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
-
-
-def _clipped(text: str) -> str:
-    width = shutil.get_terminal_size().columns
-    line = text.splitlines()[0] if text else ""
-    return line if len(line) < width else line[: width - 2] + "…"
+    def _answer(self, question: Mapping[str, Any]) -> dict[str, object]:
+        answer = ask(question)
+        try:
+            self._client.post(f"{self._path}/extension-ui/{question['id']}/response", answer)
+        except click.ClickException as error:  # somebody else was quicker, or the turn was stopped
+            click.echo(error.message, err=True)
+        return answer
