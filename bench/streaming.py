@@ -22,7 +22,7 @@ from typing import Any
 import httpx2
 
 ROOT = Path(__file__).resolve().parent.parent
-TOKEN = "bench-token-0123456789"  # noqa: S105
+TOKEN = "bench-token-0123456789"
 ROWS = [("none", 0), ("lean", 1), ("full", 1), ("lean", 16), ("full", 16)]
 
 
@@ -44,32 +44,35 @@ def main() -> None:
 
 
 def measure(deltas: int, piece: int, kind: str, readers: int) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as folder, provider(Path(folder), deltas, piece) as url:
-        with server(Path(folder), url) as (pid, http):
-            project = http.post("/v1/projects", json={"name": "bench"}).json()["id"]
-            session = http.post(f"/v1/projects/{project}/sessions").json()["id"]
-            path = f"/v1/projects/{project}/sessions/{session}"
-            sent: list[int] = []
-            ready = threading.Barrier(readers + 1)
-            threads = [
-                threading.Thread(target=read, args=(http.base_url, f"{path}/events?deltas={kind}", ready, sent))
-                for _ in range(readers)
-            ]
-            for thread in threads:
-                thread.start()
-            ready.wait()
-            before, began = cpu(pid), time.monotonic()
-            http.post(f"{path}/prompt", json={"text": "go"}).raise_for_status()
-            for thread in threads:
-                thread.join()
-            while len(http.get(path).json()["messages"]) < 2:
-                time.sleep(0.2)
-            return {"cpu": cpu(pid) - before, "wall": time.monotonic() - began, "sent": sum(sent), "rss": rss(pid)}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        provider(Path(folder), deltas, piece) as url,
+        server(Path(folder), url) as (pid, http),
+    ):
+        project = http.post("/v1/projects", json={"name": "bench"}).json()["id"]
+        session = http.post(f"/v1/projects/{project}/sessions").json()["id"]
+        path = f"/v1/projects/{project}/sessions/{session}"
+        sent: list[int] = []
+        ready = threading.Barrier(readers + 1)
+        threads = [
+            threading.Thread(target=read, args=(http.base_url, f"{path}/events?deltas={kind}", ready, sent))
+            for _ in range(readers)
+        ]
+        for thread in threads:
+            thread.start()
+        ready.wait()
+        before, began = cpu(pid), time.monotonic()
+        http.post(f"{path}/prompt", json={"text": "go"}).raise_for_status()
+        for thread in threads:
+            thread.join()
+        while len(http.get(path).json()["messages"]) < 2:
+            time.sleep(0.2)
+        return {"cpu": cpu(pid) - before, "wall": time.monotonic() - began, "sent": sum(sent), "rss": rss(pid)}
 
 
 def read(base: httpx2.URL, path: str, ready: threading.Barrier, sent: list[int]) -> None:
     total = 0
-    with httpx2.stream("GET", str(base).rstrip('/') + path, headers=headers(), timeout=120, trust_env=False) as answer:
+    with httpx2.stream("GET", str(base).rstrip("/") + path, headers=headers(), timeout=120, trust_env=False) as answer:
         ready.wait()
         tail = b""
         for chunk in answer.iter_raw():

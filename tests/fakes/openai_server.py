@@ -20,6 +20,7 @@ data, sent as they are, for other dialects).
 import argparse
 import contextlib
 import json
+import ssl
 import sys
 import threading
 import time
@@ -221,6 +222,10 @@ class Server:
     def wait_closed(self, seconds: float = 5.0) -> bool:
         """Whether a client left a stream early, within so many seconds."""
         return self.state.closed.acquire(timeout=seconds)
+
+    def wrap(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from the next connection on."""
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     def serve_forever(self) -> None:
         self._server.serve_forever()

@@ -47,7 +47,10 @@ class Turn(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """A model, its tools and its instructions. ``max_steps`` bounds the replies of one turn."""
+    """A model, its tools and its instructions.
+
+    ``max_steps`` bounds the replies of one turn. ``retry_seconds``: how long to wait before each further attempt.
+    """
 
     ref: ModelRef
     model: Model
@@ -55,6 +58,7 @@ class Agent:
     toolbox: Toolbox
     system: str
     max_steps: int
+    retry_seconds: tuple[float, ...] = RETRY_SECONDS
 
     async def run_turn(self, turn: Turn) -> Outcome:
         """Work until there is nothing left to answer. Facts are emitted as they happen.
@@ -74,12 +78,12 @@ class Agent:
 
     async def _ask(self, turn: Turn) -> Reply:
         """One reply; a failed attempt is recorded, then tried again while that may help."""
-        for attempt in range(len(RETRY_SECONDS) + 1):
+        for attempt in range(len(self.retry_seconds) + 1):
             try:
                 reply = await self._ask_once(turn)
             except ModelFailed as failure:
                 await turn.emit(ModelReplied(turn=turn.id, reply=self._failed(turn, failure)))
-                if not failure.again or attempt == len(RETRY_SECONDS):
+                if not failure.again or attempt == len(self.retry_seconds):
                     if attempt:
                         await turn.emit(RetryEnded(turn=turn.id, ok=False, attempt=attempt, error=str(failure)))
                     raise
@@ -105,12 +109,13 @@ class Agent:
         return Reply(model=self.ref, blocks=turn.seen(), stop="error", error=str(failure))
 
     async def _wait(self, turn: Turn, failure: ModelFailed, attempt: int) -> None:
-        delay = min(failure.retry_after or RETRY_SECONDS[attempt], MAX_RETRY_AFTER)
+        asked = failure.retry_after
+        delay = self.retry_seconds[attempt] if asked is None else min(asked, MAX_RETRY_AFTER)
         await turn.emit(
             RetryStarted(
                 turn=turn.id,
                 attempt=attempt + 1,
-                max_attempts=len(RETRY_SECONDS),
+                max_attempts=len(self.retry_seconds),
                 delay_ms=int(delay * 1000),
                 error=str(failure),
             )

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from appx.domain.errors import (
     AppxError,
@@ -36,6 +37,9 @@ SENTENCES = {
     404: "There is no such path. /docs lists all of them.",
     405: "This path does not take this method. /docs lists what it takes.",
 }
+
+
+METHODS = ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE")
 
 
 def answer(status: int, sentence: str) -> JSONResponse:
@@ -73,10 +77,22 @@ def _problem(each: dict[str, object]) -> str:
     return f"{where}: {str(each['msg']).rstrip('.')}"
 
 
-async def _plain(_request: Request, error: Exception) -> JSONResponse:
+async def _plain(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    sentence = SENTENCES.get(error.status_code, f"{error.detail}.")
-    return JSONResponse({"error": sentence}, error.status_code, headers=error.headers)
+    sentence = SENTENCES.get(error.status_code, f"{error.detail.rstrip('.')}.")
+    headers = {**(error.headers or {})}
+    if "Allow" in headers:
+        headers["Allow"] = ", ".join(_methods(request))
+    return JSONResponse({"error": sentence}, error.status_code, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """All that the path takes. Starlette tells only those of the first route that has this path."""
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 async def _defect(_request: Request, error: Exception) -> JSONResponse:

@@ -1,9 +1,9 @@
 """How large a request's body may be."""
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from appx.domain.errors import TooLarge
 from appx.http.errors import answer
 
 MAX_BODY = 16 * 1024 * 1024
@@ -31,7 +31,7 @@ class BodyLimit:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self._limit:
-                raise TooLarge(self._sentence())
+                raise HTTPException(413, self._sentence())  # the only error that FastAPI does not make a 400 of
             return message
 
         await self._app(scope, counted, send)

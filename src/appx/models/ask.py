@@ -12,7 +12,7 @@ from pydantic_ai.models import StreamedResponse, create_async_httpx2_client
 from appx.domain.messages import Reply
 from appx.models.catalogue import ModelInfo
 from appx.models.connections import Connections
-from appx.models.dialects import client_for, settings_for
+from appx.models.dialects import bear, client_for, settings_for
 from appx.models.failures import failure_of
 from appx.models.incoming import Incoming
 from appx.models.model import ModelFailed, OnDelta, Request
@@ -45,6 +45,7 @@ def _http(connections: Connections) -> httpx2.AsyncClient:
     if connections.http is None:
         timeout = httpx2.Timeout(connections.idle_seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
         connections.http = create_async_httpx2_client(timeout=timeout)
+        connections.http.event_hooks["request"].append(bear)
     return connections.http
 
 

@@ -22,7 +22,7 @@ class AskedModel:
         self,
         info: ModelInfo,
         *,
-        key: Callable[[], SecretStr | None],
+        key: Callable[[], Awaitable[SecretStr | None]],
         secrets: Callable[[], tuple[str, ...]],
         connections: Connections,
     ) -> None:
@@ -34,11 +34,12 @@ class AskedModel:
     async def reply(self, request: Request, on_delta: OnDelta) -> Reply:
         """Raises ModelFailed."""
         ask = await anyio.to_thread.run_sync(_load)
+        key = await self._key()
         return await ask(
             self._info,
             request,
             on_delta,
-            key=self._key(),
+            key=key,
             secrets=self._secrets(),
             connections=self._connections,
         )

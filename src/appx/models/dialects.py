@@ -4,7 +4,7 @@ from typing import cast
 
 import httpx2
 from anthropic import AsyncAnthropic
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, Omit
 from pydantic import SecretStr
 from pydantic_ai.models import Model as Client
 from pydantic_ai.models.anthropic import AnthropicModel, AnthropicModelSettings
@@ -24,16 +24,21 @@ from pydantic_ai.settings import ModelSettings, ThinkingEffort
 
 from appx.models.builtin import PROVIDER_NAMES
 from appx.models.catalogue import ModelInfo
+from appx.models.credentials import AccessToken
 from appx.models.model import ModelFailed, Request
 
 OPENAI = "https://api.openai.com/v1"
 ANTHROPIC = "https://api.anthropic.com"
 GOOGLE = "https://generativelanguage.googleapis.com"
 NO_KEY = "none"
+BEARER = "Bearer "
+NO_ORGANISATION = cast(dict[str, str], {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()})
+"""The library would take them from OPENAI_ORG_ID and OPENAI_PROJECT_ID: each copy of a client looks again."""
 
 
 def client_for(info: ModelInfo, *, key: SecretStr | None, http: httpx2.AsyncClient) -> Client:
-    """A client that reads no address and no key from the environment.
+    """A client that takes no address, no key and no organisation from the environment; of it, only proxies and
+    authorities count (``http_proxy`` …, ``SSL_CERT_FILE``; without that, what the machine trusts).
 
     Raises ModelFailed when the provider needs a key and there is none.
     """
@@ -51,22 +56,33 @@ def client_for(info: ModelInfo, *, key: SecretStr | None, http: httpx2.AsyncClie
         case "openai-responses":
             return OpenAIResponsesModel(info.id, provider=_openai(info, secret, http))
         case "anthropic-messages":
-            anthropic = AsyncAnthropic(api_key=secret, base_url=info.base_url or ANTHROPIC, http_client=http)
-            anthropic.auth_token = None
+            address = info.base_url or ANTHROPIC
+            if isinstance(key, AccessToken):
+                anthropic = AsyncAnthropic(auth_token=secret, base_url=address, http_client=http)
+            else:
+                anthropic = AsyncAnthropic(api_key=secret, base_url=address, http_client=http)
             return AnthropicModel(info.id, provider=AnthropicProvider(anthropic_client=anthropic))
         case "google-generative-ai":
-            google = GoogleProvider(api_key=secret, base_url=info.base_url or GOOGLE, http_client=http)
+            given = f"{BEARER}{secret}" if isinstance(key, AccessToken) else secret
+            google = GoogleProvider(api_key=given, base_url=info.base_url or GOOGLE, http_client=http)
             return GoogleModel(info.id, provider=google)
         case "scripted":
             raise ModelFailed(f"{info.provider}/{info.id} is asked without a provider.")
 
 
 def _openai(info: ModelInfo, secret: str, http: httpx2.AsyncClient) -> OpenAIProvider | OpenAICompatibleProvider:
-    client = AsyncOpenAI(api_key=secret, base_url=info.base_url or OPENAI, http_client=http)
-    client.organization = client.project = None
+    client = AsyncOpenAI(
+        api_key=secret, base_url=info.base_url or OPENAI, http_client=http, default_headers=NO_ORGANISATION
+    )
     if info.provider == "openai":
         return OpenAIProvider(openai_client=client)
     return OpenAICompatibleProvider(info.provider, openai_client=client)
+
+
+async def bear(request: httpx2.Request) -> None:
+    """For every request. Google's library knows only keys: an access token moves to where RFC 6750 wants it."""
+    if request.headers.get("x-goog-api-key", "").startswith(BEARER):
+        request.headers["Authorization"] = request.headers.pop("x-goog-api-key")
 
 
 def settings_for(info: ModelInfo, request: Request, client: Client) -> ModelSettings:

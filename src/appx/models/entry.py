@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from appx.domain.messages import ThinkingLevel
 from appx.models.builtin import known
-from appx.models.catalogue import InputKind, ModelInfo, Prices, levels
+from appx.models.catalogue import LEVELS, InputKind, ModelInfo, Prices, levels
 
 ConfiguredApi: TypeAlias = Literal["openai-completions", "openai-responses", "anthropic-messages"]
 
@@ -35,7 +35,8 @@ class ModelEntry(Wire):
     name: str | None = None
     api: ConfiguredApi | None = None
     reasoning: bool | None = None
-    thinking_level_map: dict[ThinkingLevel, str | None] | None = None
+    thinking_level_map: dict[str, str | None] | None = None
+    """Levels that appx does not know are left alone: the contract takes any."""
     default_thinking_level: ThinkingLevel | None = None
     input: tuple[InputKind, ...] | None = None
     context_window: PositiveInt | None = None
@@ -46,7 +47,8 @@ class ModelEntry(Wire):
     def info(self, *, provider: str, api: ConfiguredApi, base_url: str) -> ModelInfo:
         base = known(self.id) or ModelInfo(provider=provider, id=self.id, name=self.id, api=api)
         reasoning = base.reasoning if self.reasoning is None else self.reasoning
-        mapped = self.thinking_level_map or {}
+        given = self.thinking_level_map or {}
+        mapped = {level: given[level] for level in LEVELS if level in given}
         own = self.cost is not None
         return ModelInfo(
             provider=provider,

@@ -18,18 +18,12 @@ from pydantic_ai.exceptions import (
 
 from appx.models.catalogue import ModelInfo
 from appx.models.model import ModelFailed
-
-HIDDEN = "[hidden]"
-LONGEST = 600
-SHORTEST_SECRET = 4
+from appx.models.redact import scrub
 
 _TOO_LONG = re.compile(
     r"context.?(window|length|size)|too many (input )?tokens|prompt is too long|input is too long|ContextWindowExceeded"
     r"|exceeds? the (maximum|available) (number of )?(tokens|context)|maximum number of tokens|reduce the length",
     re.IGNORECASE,
-)
-_LOOKS_LIKE_A_KEY = re.compile(
-    r"(?i)\b(?:sk|pk|rk|key|gsk|xai)-[\w.*-]{6,}|\bAIza[\w*-]{10,}|\bBearer\s+[\w.~+/*=-]{6,}"
 )
 
 
@@ -51,15 +45,6 @@ def failure_of(error: Exception, info: ModelInfo, secrets: tuple[str, ...]) -> M
             return ModelFailed(scrub(f"{info.provider}/{info.id} cannot take this: {error}", secrets))
         case _:
             return None
-
-
-def scrub(text: str, secrets: tuple[str, ...]) -> str:
-    """Without any of the secrets, nor what looks like one, and not endless."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= SHORTEST_SECRET:
-            text = text.replace(secret, HIDDEN)
-    text = _LOOKS_LIKE_A_KEY.sub(HIDDEN, text)
-    return text if len(text) <= LONGEST else text[:LONGEST].rstrip() + "…"
 
 
 def _failed(text: str, secrets: tuple[str, ...], *, like: ModelFailed) -> ModelFailed:

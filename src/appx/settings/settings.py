@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from appx.domain.errors import Misconfigured
 
 PREFIX = "APPX_"
+ADDRESS = r"^https?://\S+$"
 
 OUTSIDE = frozenset(
     {
         "APPX_ENGINE", "APPX_IMAGE", "APPX_NAME", "APPX_BIND", "APPX_PORT", "APPX_WORKSPACE", "APPX_STORAGE",
-        "APPX_RUN_ARGS", "APPX_URL",
+        "APPX_RUN_ARGS", "APPX_URL", "APPX_PIDS", "APPX_READY_SECONDS",
     }
 )  # fmt: skip
 """Variables of ``run.sh``, which may stand in the same environment and mean nothing here."""
@@ -39,6 +40,9 @@ class Settings(BaseModel):
     token_file: Annotated[Path | None, Field(alias="AGENT_SERVER_TOKEN_FILE")] = None
     """A file that holds the bearer token."""
 
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(alias="AGENT_SERVER_LOG_LEVEL")] = "info"
+    """How much is logged: `debug`, `info`, `warning` or `error`."""
+
     workbench_socket: Annotated[Path | None, Field(alias="APPX_WORKBENCH_SOCKET")] = None
     """The unix socket of the workbench. Without one, commands run with the rights of the server (`--local` only)."""
 
@@ -57,11 +61,20 @@ class Settings(BaseModel):
     anthropic_api_key: Annotated[SecretStr | None, Field(alias="ANTHROPIC_API_KEY")] = None
     """Key for Anthropic's models."""
 
+    anthropic_base_url: Annotated[str | None, Field(alias="ANTHROPIC_BASE_URL", pattern=ADDRESS)] = None
+    """Where Anthropic's models are asked instead of `https://api.anthropic.com`, for example at a gateway."""
+
     openai_api_key: Annotated[SecretStr | None, Field(alias="OPENAI_API_KEY")] = None
     """Key for OpenAI's models."""
 
+    openai_base_url: Annotated[str | None, Field(alias="OPENAI_BASE_URL", pattern=ADDRESS)] = None
+    """Where OpenAI's models are asked instead of `https://api.openai.com/v1`."""
+
     gemini_api_key: Annotated[SecretStr | None, Field(alias="GEMINI_API_KEY")] = None
     """Key for Google's models."""
+
+    google_api_key: Annotated[SecretStr | None, Field(alias="GOOGLE_API_KEY")] = None
+    """A second name for `GEMINI_API_KEY`, which goes before."""
 
     litellm_base_url: Annotated[str | None, Field(alias="LITELLM_BASE_URL")] = None
     """The base URL of an OpenAI-compatible server, for example a LiteLLM proxy. Makes the provider `litellm`."""
@@ -77,6 +90,9 @@ class Settings(BaseModel):
 
     litellm_api: Annotated[str, Field(alias="LITELLM_API")] = "openai-completions"
     """The dialect of that server: `openai-completions` or `openai-responses`."""
+
+    logins_path: Annotated[Path | None, Field(alias="APPX_LOGINS_PATH")] = None
+    """A JSON file: by provider, the OAuth 2.0 login by which people can give access in place of a key."""
 
     @property
     def state_dir(self) -> Path:

@@ -3,9 +3,12 @@
 import logging
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+CHATTY = ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "anthropic", "google_genai", "uvicorn")
+"""Libraries of which only warnings are shown, whatever the level."""
 
 
-def log_to_stderr(*, verbose: bool = False) -> None:
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format=FORMAT)
-    for chatty in ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "anthropic", "google_genai", "uvicorn"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+def log_to_stderr(level: str) -> None:
+    """``level``: debug, info, warning or error."""
+    logging.basicConfig(level=level.upper(), format=FORMAT)
+    for chatty in CHATTY:
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.root.level))

@@ -19,6 +19,9 @@ def test_the_defaults_need_nothing_but_a_workspace() -> None:
         ({"WORKSPACE_DIR": "/w", "AGENT_SERVER_PORT": "http"}, ["AGENT_SERVER_PORT"]),
         ({"WORKSPACE_DIR": "/w", "AGENT_SERVER_PORT": "70000", "APPX_X": "1"}, ["AGENT_SERVER_PORT", "APPX_X"]),
         ({"WORKSPACE_DIR": "/w", "APP_CONTAINER_RUNTIME": "docker"}, ["APP_CONTAINER_RUNTIME"]),
+        ({"WORKSPACE_DIR": "/w", "AGENT_SERVER_LOG_LEVEL": "loud"}, ["AGENT_SERVER_LOG_LEVEL"]),
+        ({"WORKSPACE_DIR": "/w", "ANTHROPIC_BASE_URL": "gateway:80"}, ["ANTHROPIC_BASE_URL"]),
+        ({"WORKSPACE_DIR": "/w", "OPENAI_BASE_URL": "ftp://x"}, ["OPENAI_BASE_URL"]),
     ],
 )
 def test_what_cannot_work_is_named(environment: dict[str, str], names: list[str]) -> None:
