@@ -7,8 +7,22 @@ from typing import Protocol
 
 import anyio
 
+from appx.agent.compaction import Plan, instructions, plan
+from appx.agent.window import Window, tokens_of
 from appx.domain.deltas import Delta
-from appx.domain.events import Event, ModelReplied, Outcome, RetryEnded, RetryStarted, ToolFinished, ToolStarted
+from appx.domain.events import (
+    Compacted,
+    CompactionFailed,
+    CompactionReason,
+    CompactionStarted,
+    Event,
+    ModelReplied,
+    Outcome,
+    RetryEnded,
+    RetryStarted,
+    ToolFinished,
+    ToolStarted,
+)
 from appx.domain.ids import CallId, SessionId, TurnId
 from appx.domain.messages import Block, Message, ModelRef, Reply, ThinkingLevel
 from appx.models.model import Model, ModelFailed, Request
@@ -23,6 +37,10 @@ class Turn(Protocol):
 
     id: TurnId
     session: SessionId
+
+    def events(self) -> Sequence[Event]:
+        """The log of the session."""
+        ...
 
     def messages(self) -> Sequence[Message]:
         """The conversation as the model is to be sent it, with all that was emitted."""
@@ -57,6 +75,7 @@ class Agent:
     thinking: ThinkingLevel
     toolbox: Toolbox
     system: str
+    window: Window
     max_steps: int
     retry_seconds: tuple[float, ...] = RETRY_SECONDS
 
@@ -67,7 +86,7 @@ class Agent:
         the turn, ends it.
         """
         for _ in range(self.max_steps):
-            reply = await self._ask(turn)
+            reply = await self._reply(turn)
             for call in reply.calls:
                 await turn.emit(ToolStarted(turn=turn.id, call=call))
                 result = await self.toolbox.run(call, partial(turn.show, call.id))
@@ -75,6 +94,55 @@ class Agent:
             if not await turn.deliver() and not reply.calls:
                 return "done"
         return "limit"
+
+    async def compact(self, turn: Turn, reason: CompactionReason) -> bool:
+        """Put a summary in the place of the older part of the conversation. False when that cannot be; it is said why.
+
+        A compaction that a person asked for was recorded as started when they did.
+        """
+        planned = plan(turn.events(), self.window)
+        if planned is None:
+            if reason == "manual":
+                nothing = "There is nothing to summarise yet: the conversation is short."
+                await turn.emit(CompactionFailed(turn=turn.id, reason=reason, error=nothing))
+            return False
+        if reason != "manual":
+            await turn.emit(CompactionStarted(turn=turn.id, reason=reason))
+        before = tokens_of(self.system, turn.messages())
+        try:
+            reply = await self._summarise(turn, planned)
+        except ModelFailed as failure:
+            await turn.emit(CompactionFailed(turn=turn.id, reason=reason, error=str(failure)))
+            return False
+        await turn.emit(
+            Compacted(
+                turn=turn.id,
+                reason=reason,
+                summary="\n\n".join(part for part in (reply.text.strip(), planned.files) if part),
+                first_kept=planned.first_kept,
+                tokens_before=before,
+                usage=reply.usage,
+            )
+        )
+        return True
+
+    async def _summarise(self, turn: Turn, planned: Plan) -> Reply:
+        request = Request(system=instructions(), messages=[planned.ask], tools=(), thinking="off", session=turn.session)
+        reply = await self.model.reply(request, lambda _: None)
+        if not reply.text.strip():
+            raise ModelFailed("The model gave no summary.")
+        return reply
+
+    async def _reply(self, turn: Turn) -> Reply:
+        """The next reply, with room for it: what is too long is compacted first, or when the provider says so."""
+        if self.window.is_full(tokens_of(self.system, turn.messages())):
+            await self.compact(turn, "threshold")
+        try:
+            return await self._ask(turn)
+        except ModelFailed as failure:
+            if not (failure.overflow and await self.compact(turn, "overflow")):
+                raise
+        return await self._ask(turn)
 
     async def _ask(self, turn: Turn) -> Reply:
         """One reply; a failed attempt is recorded, then tried again while that may help."""

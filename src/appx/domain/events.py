@@ -1,11 +1,11 @@
 """What happened in a session. Facts in the past tense, appended once, never edited."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
 from appx.domain.ids import CallId, QuestionId, Seq, TurnId
-from appx.domain.messages import Reply, ThinkingLevel, ToolCall, ToolResult, UserMessage
+from appx.domain.messages import Reply, ThinkingLevel, ToolCall, ToolResult, Usage, UserMessage
 from appx.domain.questions import Answer, Question
 
 Outcome: TypeAlias = Literal["done", "stopped", "failed", "limit", "interrupted"]
@@ -111,6 +111,42 @@ class QuestionAnswered:
     type: Literal["question_answered"] = "question_answered"
 
 
+CompactionReason: TypeAlias = Literal["manual", "threshold", "overflow"]
+"""A person asked for it; the window was nearly full; the provider said that it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactionStarted:
+    """The model is asked to summarise the older part of the conversation."""
+
+    turn: TurnId
+    reason: CompactionReason
+    type: Literal["compaction_started"] = "compaction_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compacted:
+    """From here on the model is sent ``summary`` instead of all events before number ``first_kept``."""
+
+    turn: TurnId
+    reason: CompactionReason
+    summary: str
+    first_kept: Seq
+    tokens_before: int
+    usage: Usage = field(default_factory=Usage)
+    type: Literal["compacted"] = "compacted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactionFailed:
+    """Nothing was changed."""
+
+    turn: TurnId
+    reason: CompactionReason
+    error: str
+    type: Literal["compaction_failed"] = "compaction_failed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnEnded:
     """The agent rests. ``detail`` is a sentence for the person when the outcome is not ``done``."""
@@ -133,6 +169,9 @@ Event: TypeAlias = (
     | ToolFinished
     | QuestionAsked
     | QuestionAnswered
+    | CompactionStarted
+    | Compacted
+    | CompactionFailed
     | TurnEnded
 )
 

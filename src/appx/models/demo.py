@@ -63,8 +63,15 @@ def demo(request: Request) -> Step:
     if special:
         return _special(request, special[1].lower(), special[2].strip(), done)
     if not {"write", "bash"} <= {tool.name for tool in request.tools}:
-        return saying(f"{HONEST}\n\nThe prompts so far:\n" + "\n".join(f"- {line}" for line in prompts))
+        return saying(_summary(prompts[-1]))
     return _build(request, [line for line in prompts if not _SPECIAL.match(line)], done)
+
+
+def _summary(text: str) -> str:
+    """Without tools it is asked for a summary: the prompts, shortened."""
+    asked = [line.removeprefix("Person: ")[:200] for line in text.splitlines() if line.startswith("Person: ")]
+    listed = "\n".join(f"- {line}" for line in asked[-20:])
+    return f"The scripted demo can only list what the person wrote:\n{listed or '- nothing'}"
 
 
 def _since_last_prompt(messages: Sequence[Message]) -> list[ToolMessage]:

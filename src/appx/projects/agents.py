@@ -9,6 +9,7 @@ from anyio import to_thread
 
 from appx.agent.loop import Agent
 from appx.agent.prompt import ContextFile, Place, base_prompt, system_prompt
+from appx.agent.window import Window
 from appx.domain.errors import Invalid, NotFound
 from appx.domain.events import ModelChosen
 from appx.domain.ids import ProjectId
@@ -61,6 +62,7 @@ class Agents:
             thinking=choice.thinking,
             toolbox=Toolbox((*tools, ask(to_ask))),
             system=await self.system(project),
+            window=Window(choice.model.context_window),
             max_steps=self.max_steps,
         )
 

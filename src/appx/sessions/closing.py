@@ -1,9 +1,13 @@
 """What is still to be said when a turn ends early: a pure function, the same after a stop and after a crash."""
 
 from collections.abc import Iterable, Sequence
+from typing import TypeGuard
 
 from appx.domain.conversation import INTERRUPTED
 from appx.domain.events import (
+    Compacted,
+    CompactionFailed,
+    CompactionStarted,
     Event,
     ModelReplied,
     Outcome,
@@ -24,11 +28,16 @@ def open_turn(events: Iterable[Event]) -> TurnId | None:
     """The turn that has not ended, if there is one."""
     turn: TurnId | None = None
     for event in events:
-        if isinstance(event, TurnStarted):
+        if isinstance(event, TurnStarted) or is_manual_compaction(event):
             turn = event.turn
         elif isinstance(event, TurnEnded):
             turn = None
     return turn
+
+
+def is_manual_compaction(event: Event) -> TypeGuard[CompactionStarted]:
+    """It is a turn of its own, in which nothing is said."""
+    return isinstance(event, CompactionStarted) and event.reason == "manual"
 
 
 def closing(
@@ -48,11 +57,28 @@ def closing(
     calls, waiting = _loose_ends(events, turn)
     asked = pending(events) if outcome != "interrupted" else {}
     end: list[Event] = [QuestionAnswered(id=each, answer=CANCELLED) for each in asked]
+    compacting = open_compaction(events)
+    if compacting is not None:
+        end.append(CompactionFailed(turn=turn, reason=compacting.reason, error=detail or "Interrupted."))
     end += [ToolFinished(turn=turn, call_id=call_id, tool=tool, result=INTERRUPTED) for call_id, tool in calls.items()]
     if waiting and outcome in {"stopped", "interrupted", "failed"}:
         stop: StopReason = "error" if outcome == "failed" else "aborted"
         end.append(ModelReplied(turn=turn, reply=Reply(model=model, blocks=seen, stop=stop, error=detail)))
     return [*end, TurnEnded(turn=turn, outcome=outcome, detail=detail)]
+
+
+def open_compaction(events: Iterable[Event]) -> CompactionStarted | None:
+    """The compaction that was begun and has no end."""
+    found: CompactionStarted | None = None
+    for event in events:
+        match event:
+            case CompactionStarted():
+                found = event
+            case Compacted() | CompactionFailed():
+                found = None
+            case _:
+                pass
+    return found
 
 
 def _loose_ends(events: Iterable[Event], turn: TurnId) -> tuple[dict[CallId, str], bool]:
@@ -63,6 +89,8 @@ def _loose_ends(events: Iterable[Event], turn: TurnId) -> tuple[dict[CallId, str
         match event:
             case TurnStarted(turn=each) | PromptDelivered(turn=each) | RetryStarted(turn=each) if each == turn:
                 waiting = True
+            case CompactionStarted(turn=each, reason="manual") if each == turn:
+                waiting = False
             case ModelReplied(turn=each, reply=reply) if each == turn:
                 whole = reply.stop not in {"error", "aborted"}
                 calls = {call.id: call.name for call in reply.calls} if whole else {}

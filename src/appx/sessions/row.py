@@ -4,7 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from appx.domain.events import Event, ModelReplied, PromptDelivered, ToolFinished, TurnEnded, TurnStarted
+from appx.domain.events import (
+    CompactionStarted,
+    Event,
+    ModelReplied,
+    PromptDelivered,
+    ToolFinished,
+    TurnEnded,
+    TurnStarted,
+)
 from appx.domain.ids import ProjectId, SessionId, TurnId
 
 
@@ -29,6 +37,8 @@ def after(row: SessionRow, events: Iterable[Event]) -> SessionRow:
                 row = replace(row, turn=turn, first_message=first, message_count=row.message_count + 1)
             case PromptDelivered() | ModelReplied() | ToolFinished():
                 row = replace(row, message_count=row.message_count + 1)
+            case CompactionStarted(turn=turn, reason="manual"):
+                row = replace(row, turn=turn)
             case TurnEnded():
                 row = replace(row, turn=None)
             case _:

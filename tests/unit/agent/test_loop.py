@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from appx.agent.loop import MAX_RETRY_AFTER, Agent
+from appx.agent.window import Window
 from appx.domain.conversation import conversation
 from appx.domain.deltas import Delta
 from appx.domain.errors import Unavailable
@@ -56,21 +57,24 @@ class FakeTurn:
     late: list[str] = field(default_factory=list)
     id: TurnId = TURN
     session: SessionId = SESSION
-    events: list[Event] = field(default_factory=lambda: [TurnStarted(turn=TURN, prompt=UserMessage(text="go"))])
+    log: list[Event] = field(default_factory=lambda: [TurnStarted(turn=TURN, prompt=UserMessage(text="go"))])
     shown: list[tuple[CallId, str]] = field(default_factory=list)
     draft: Draft | None = None
 
+    def events(self) -> Sequence[Event]:
+        return self.log
+
     def messages(self) -> Sequence[Message]:
-        return conversation(self.events)
+        return conversation(self.log)
 
     async def emit(self, *events: Event) -> None:
         await anyio.lowlevel.checkpoint()
-        self.events += events
+        self.log += events
 
     async def deliver(self) -> bool:
         await anyio.lowlevel.checkpoint()
         delivered, self.late = self.late, []
-        self.events += [PromptDelivered(turn=TURN, prompt=UserMessage(text=text)) for text in delivered]
+        self.log += [PromptDelivered(turn=TURN, prompt=UserMessage(text=text)) for text in delivered]
         return bool(delivered)
 
     def begin_reply(self, model: ModelRef) -> None:
@@ -89,10 +93,10 @@ class FakeTurn:
 
     @property
     def kinds(self) -> list[str]:
-        return [event.type for event in self.events[1:]]
+        return [event.type for event in self.log[1:]]
 
     def of(self, kind: type[Any]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
+        return [event for event in self.log if isinstance(event, kind)]
 
 
 class EchoArgs(BaseModel):
@@ -122,6 +126,7 @@ def agent(*steps: Step, max_steps: int = 10) -> tuple[Agent, ScriptedModel]:
         thinking="low",
         toolbox=Toolbox((ECHO,)),
         system="Be brief.",
+        window=Window(100_000),
         max_steps=max_steps,
         retry_seconds=(0.0, 0.0, 0.0),
     )
@@ -146,7 +151,14 @@ class Failing:
 
 def failing(model: Failing, retry_seconds: tuple[float, ...] = (0.0, 0.0, 0.0)) -> Agent:
     return Agent(
-        ref=DEMO, model=model, thinking="off", toolbox=Toolbox(()), system="", max_steps=5, retry_seconds=retry_seconds
+        ref=DEMO,
+        model=model,
+        thinking="off",
+        toolbox=Toolbox(()),
+        system="",
+        window=Window(100_000),
+        max_steps=5,
+        retry_seconds=retry_seconds,
     )
 
 
