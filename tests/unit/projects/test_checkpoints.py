@@ -1,0 +1,151 @@
+"""Checkpoints keep every turn's files, and touch nothing of the person's own repository."""
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from appx.domain.errors import Invalid, NotFound, Unavailable
+from appx.domain.ids import ProjectId
+from appx.projects.checkpoints import Checkpoints
+from appx.projects.git import MAX_FILE
+from appx.wiring.benches import PATH, environment
+from appx.workbench.bench import Command
+from appx.workbench.local import LocalBench
+
+pytestmark = pytest.mark.anyio
+
+SHOP = ProjectId("shop")
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> LocalBench:
+    made = LocalBench(
+        workspace=tmp_path, environment=environment(PATH) | {"HOME": str(tmp_path)}, outputs=tmp_path / "o"
+    )
+    await made.create_project(SHOP)
+    return made
+
+
+@pytest.fixture
+def checkpoints(bench: LocalBench) -> Checkpoints:
+    return Checkpoints(bench)
+
+
+async def bash(bench: LocalBench, line: str) -> str:
+    done = await bench.run(Command(line=line, project=SHOP, time_limit=20))
+    assert done.code == 0, done.output
+    return done.output
+
+
+async def test_each_change_is_a_checkpoint_and_no_change_is_none(bench: LocalBench, checkpoints: Checkpoints) -> None:
+    assert await checkpoints.take(SHOP, "Nothing yet") == ""
+    await bash(bench, "echo one >a.txt")
+    first = await checkpoints.take(SHOP, "Add\n a file", turn="t1", session="s1")
+    assert await checkpoints.take(SHOP, "Nothing new") == ""
+    await bash(bench, "echo two >a.txt; mkdir -p 'd i r'; echo x >'d i r/\nü'; rm -f gone")
+    second = await checkpoints.take(SHOP, "", turn="t2")
+
+    listed = await checkpoints.list(SHOP)
+    assert [(each.id, each.message, each.turn, each.session) for each in listed] == [
+        (second, "Checkpoint", "t2", ""),
+        (first, "Add a file", "t1", "s1"),
+    ]
+    assert "-one\n+two\n" in await checkpoints.diff(SHOP, first, second)
+    assert await checkpoints.list(SHOP, 1) == listed[:1]
+
+
+async def test_the_persons_branches_index_stash_and_hooks_are_left_alone(
+    bench: LocalBench, checkpoints: Checkpoints
+) -> None:
+    await bash(
+        bench,
+        """git config user.name p; git config user.email p@example.com; git config commit.gpgsign true
+        echo base >a.txt; git add a.txt; git -c commit.gpgsign=false commit -qm base
+        for hook in pre-commit post-commit reference-transaction commit-msg; do
+          printf '#!/bin/sh\\necho %s >>%s/ran\\n' "$hook" "$PWD" >.git/hooks/$hook; chmod +x .git/hooks/$hook
+        done
+        echo staged >a.txt; git add a.txt; echo unstaged >a.txt; echo new >new.txt""",
+    )
+    look = "git status --porcelain=v2 --branch; git branch -a; git stash list; git show :a.txt"
+    before = await bash(bench, look)
+    taken = await checkpoints.take(SHOP, "All of it")
+    assert taken
+    assert await bash(bench, look) == before
+    assert await bash(bench, f"git show {taken}:a.txt; git show {taken}:new.txt") == "unstaged\nnew\n"
+    assert await bash(bench, "ls ran 2>/dev/null || true") == "", "no hook ran"
+
+
+async def test_going_back_makes_the_files_as_they_were_and_is_itself_undone(
+    bench: LocalBench, checkpoints: Checkpoints
+) -> None:
+    await bash(
+        bench, "echo one >a.txt; echo keep >.gitignore; echo mine >keep; ln -s a.txt l; printf x >run; chmod +x run"
+    )
+    first = await checkpoints.take(SHOP, "One")
+    await bash(bench, "echo two >a.txt; echo more >b.txt; rm l run; echo changed >keep")
+    second = await checkpoints.take(SHOP, "Two")
+    await bash(bench, "echo three >a.txt; mkdir -p deep; echo unsaved >deep/c.txt")
+
+    back = await checkpoints.restore(SHOP, first)
+
+    assert (
+        await bash(bench, "cat a.txt keep l; test -x run; test ! -e b.txt; test ! -e deep/c.txt")
+        == "one\nchanged\none\n"
+    )
+    listed = await checkpoints.list(SHOP)
+    assert [each.message for each in listed] == [
+        f"Back to {first[:12]}",
+        f"Before going back to {first[:12]}",
+        "Two",
+        "One",
+    ]
+    assert listed[0].id == back
+    assert listed[0].tree == listed[-1].tree
+    await checkpoints.restore(SHOP, listed[1].id)
+    assert await bash(bench, "cat a.txt b.txt deep/c.txt") == "three\nmore\nunsaved\n"
+    assert second == listed[2].id
+
+
+async def test_large_and_ignored_files_are_left_out(bench: LocalBench, checkpoints: Checkpoints) -> None:
+    await bash(
+        bench,
+        f"mkdir -p node_modules; echo node_modules >.gitignore; echo x >node_modules/x; echo y >y; "
+        f"truncate -s {MAX_FILE + 1} 'big [1]*'; truncate -s {MAX_FILE} fits",
+    )
+    taken = await checkpoints.take(SHOP, "Some")
+    assert await bash(bench, f"git ls-tree -r --name-only {taken}") == ".gitignore\nfits\ny\n"
+
+
+@pytest.mark.parametrize("wrong", ["", "HEAD", "x" * 40, "--help", "refs/heads/main", "$(touch /tmp/x)"])
+async def test_what_is_no_id_is_refused(checkpoints: Checkpoints, wrong: str) -> None:
+    with pytest.raises(Invalid, match="no id"):
+        await checkpoints.restore(SHOP, wrong)
+
+
+async def test_a_commit_that_is_no_checkpoint_is_not_found(bench: LocalBench, checkpoints: Checkpoints) -> None:
+    await bash(bench, "git -c user.name=p -c user.email=p commit -q --allow-empty -m mine")
+    mine = (await bash(bench, "git rev-parse HEAD")).strip()
+    await bash(bench, "echo one >a.txt")
+    taken = await checkpoints.take(SHOP, "One")
+    for unknown in (mine, "0" * 40):
+        with pytest.raises(NotFound):
+            await checkpoints.diff(SHOP, unknown, taken)
+
+
+async def test_two_at_once_make_one(bench: LocalBench, checkpoints: Checkpoints) -> None:
+    await bash(bench, "seq 1 200 | while read n; do echo $n >f$n; done")
+    taken: list[str] = []
+
+    async def take() -> None:
+        try:
+            taken.append(await checkpoints.take(SHOP, "At once"))
+        except Unavailable:  # the other was quicker, and git compares before it sets
+            taken.append("")
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(take)
+    assert len(await checkpoints.list(SHOP)) == 1
+    assert len([each for each in taken if each]) == 1
+    assert await bash(bench, "ls .git | grep appx-index || true") == ""
