@@ -11,7 +11,7 @@ routes = APIRouter(prefix="/v1/projects/{projectId}/sessions/{id}/compact", tags
 @routes.post(
     "",
     operation_id="compactSession",
-    responses={status: {"model": ErrorResponse} for status in (404, 409)},
+    responses={409: {"model": ErrorResponse, "description": "A turn is running."}},
 )
 async def compact_session(session: ThisSession) -> OkResponse:
     """Summarise the older part of the conversation, to make room. Answered at once; the events tell how it ends."""

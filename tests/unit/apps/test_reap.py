@@ -27,7 +27,7 @@ async def test_it_runs_outside_of_the_project_which_may_be_gone() -> None:
     ("result", "says"),
     [
         (replace(DONE, code=1, output="volume is in use\n"), "volume is in use"),
-        (replace(DONE, code=None, ended="time_limit"), "time_limit"),
+        (replace(DONE, code=None, ended="time_limit"), "nothing within 120 s"),
         (replace(DONE, code=125, output="x" * 9_000 + "the end"), "the end"),
     ],
 )
