@@ -17,6 +17,7 @@ from appx.domain.errors import Invalid
 from appx.models.credentials import Tokens
 from appx.models.logins import Login
 from appx.models.oauth import (
+    ANSWER_SECONDS,
     LoginFailed,
     authorize_url,
     challenge,
@@ -44,11 +45,11 @@ def code_from(login: Login, verifier: str) -> str:
     return code_of(visit(authorize_url(login, state=STATE, verifier=verifier)), STATE)
 
 
-async def failure_of(server: Server, secret: str | None = None) -> LoginFailed:
+async def failure_of(server: Server, secret: str | None = None, *, within: float = ANSWER_SECONDS) -> LoginFailed:
     login, verifier = login_at(server, secret), new_secret()
     code = code_from(login, verifier)
     with pytest.raises(LoginFailed) as raised:
-        await tokens_for_code(login, code, verifier, within=0.3)
+        await tokens_for_code(login, code, verifier, within=within)
     assert raised.value.__cause__ is None
     return raised.value
 
@@ -196,7 +197,7 @@ async def test_an_end_is_told_in_seconds_however_it_is_written(told: object) -> 
 
 async def test_a_server_that_is_silent_or_absent_may_be_asked_again() -> None:
     with Server(Rules(delay=30)) as server:
-        failure = await failure_of(server)
+        failure = await failure_of(server, within=0.3)
         assert (failure.again, "silent" in str(failure)) == (True, True)
     with pytest.raises(LoginFailed, match="cannot be reached") as raised:
         await renewed(login_at(server), Tokens(access=SecretStr("a"), refresh=SecretStr("r")))
