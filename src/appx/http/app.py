@@ -8,7 +8,19 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from appx.http import choices, errors, models, projects, providers, questions, service, sessions, subscriptions
+from appx.http import (
+    choices,
+    compaction,
+    errors,
+    models,
+    projects,
+    providers,
+    questions,
+    service,
+    sessions,
+    subscriptions,
+    transfer,
+)
 from appx.http.auth import Guard
 from appx.http.document import DocumentedApp
 from appx.http.limits import BodyLimit
@@ -45,7 +57,18 @@ def _api() -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
-    for part in (service, models, providers, subscriptions, projects, sessions, choices, questions):
+    for part in (
+        service,
+        models,
+        providers,
+        subscriptions,
+        projects,
+        sessions,
+        choices,
+        questions,
+        compaction,
+        transfer,
+    ):
         app.include_router(part.routes)
     return app
 

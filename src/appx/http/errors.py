@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import compile_path
 
 from appx.domain.errors import (
     AppxError,
@@ -37,9 +37,6 @@ SENTENCES = {
     404: "There is no such path. /docs lists all of them.",
     405: "This path does not take this method. /docs lists what it takes.",
 }
-
-
-METHODS = ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE")
 
 
 def answer(status: int, sentence: str) -> JSONResponse:
@@ -80,19 +77,18 @@ def _problem(each: dict[str, object]) -> str:
 async def _plain(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     sentence = SENTENCES.get(error.status_code, f"{error.detail.rstrip('.')}.")
-    headers = {**(error.headers or {})}
+    headers = dict(error.headers or {})
     if "Allow" in headers:
-        headers["Allow"] = ", ".join(_methods(request))
+        headers["Allow"] = _methods(request) or headers["Allow"]
     return JSONResponse({"error": sentence}, error.status_code, headers=headers)
 
 
-def _methods(request: Request) -> list[str]:
-    """All that the path takes. Starlette tells only those of the first route that has this path."""
-    return [
-        method
-        for method in METHODS
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
-    ]
+def _methods(request: Request) -> str:
+    """All that the path takes, as the document has it. Starlette tells only those of one route."""
+    paths = request.app.openapi()["paths"]
+    fitting = [path for path in paths if compile_path(path)[0].fullmatch(request.scope["path"])]
+    plainest = min(fitting, key=lambda path: path.count("{"), default=None)
+    return "" if plainest is None else ", ".join(sorted(method.upper() for method in paths[plainest]))
 
 
 async def _defect(_request: Request, error: Exception) -> JSONResponse:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from appx.http.bodies import ErrorResponse, OkResponse
+from appx.http.bodies import OkResponse
 from appx.http.model_bodies import (
     AgentModelRow,
     CustomProviderRow,
@@ -16,8 +16,6 @@ from appx.http.parts import Here
 from appx.models.custom import NAME
 
 ProviderName = Annotated[str, Path(min_length=1, pattern=NAME)]
-
-BAD: dict[int | str, dict[str, object]] = {400: {"model": ErrorResponse, "description": "The provider cannot be so."}}
 
 routes = APIRouter(prefix="/v1", tags=["models"])
 
@@ -34,14 +32,14 @@ async def list_custom_providers(parts: Here) -> ListCustomProvidersResponse:
     return ListCustomProvidersResponse(providers=[CustomProviderRow.of(row) for row in parts.models.custom_providers()])
 
 
-@routes.put("/custom/providers", operation_id="upsertCustomProvider", response_model_exclude_none=True, responses=BAD)
+@routes.put("/custom/providers", operation_id="upsertCustomProvider", response_model_exclude_none=True)
 async def upsert_custom_provider(parts: Here, body: UpsertCustomProviderRequest) -> CustomProviderRow:
     """Add a provider, or replace the one of that name. Without a key the one that it had stays."""
     key = None if body.api_key is None else body.api_key.get_secret_value()
     return CustomProviderRow.of(await parts.models.upsert_custom(body.provider, body.as_provider(), key))
 
 
-@routes.delete("/custom/providers/{provider}", operation_id="removeCustomProvider", responses=BAD)
+@routes.delete("/custom/providers/{provider}", operation_id="removeCustomProvider")
 async def remove_custom_provider(parts: Here, provider: ProviderName) -> OkResponse:
     """Forget a provider that somebody added, and its key."""
     await parts.models.remove_custom(provider)

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from appx.http.bodies import OkResponse
 from appx.http.model_bodies import AuthProviderRow, ListAuthProvidersResponse, SetProviderApiKeyRequest
-from appx.http.models import BAD, ProviderName
+from appx.http.models import ProviderName
 from appx.http.parts import Here
 
 routes = APIRouter(prefix="/v1/auth/providers", tags=["auth"])
@@ -16,14 +16,14 @@ async def list_auth_providers(parts: Here) -> ListAuthProvidersResponse:
     return ListAuthProvidersResponse(providers=[AuthProviderRow.of(row) for row in parts.models.providers()])
 
 
-@routes.put("/{provider}/api-key", operation_id="setProviderApiKey", responses=BAD)
+@routes.put("/{provider}/api-key", operation_id="setProviderApiKey")
 async def set_provider_api_key(parts: Here, provider: ProviderName, body: SetProviderApiKeyRequest) -> OkResponse:
     """Store a key. It counts from the next request to the provider on."""
     await parts.models.set_key(provider, body.key.get_secret_value())
     return OkResponse()
 
 
-@routes.delete("/{provider}", operation_id="removeProviderCredential", responses=BAD)
+@routes.delete("/{provider}", operation_id="removeProviderCredential")
 async def remove_provider_credential(parts: Here, provider: ProviderName) -> OkResponse:
     """Forget the stored key or login, if there is one. A key of the environment stays."""
     await parts.models.remove_key(provider)

@@ -1,7 +1,7 @@
 """Server-sent events: the log of a session, followed over HTTP."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import anyio
 
@@ -15,6 +15,7 @@ from appx.sessions.log import SessionLog
 
 HEARTBEAT_SECONDS = 15.0
 FRAME_SECONDS = 0.033
+PIECE_BYTES = 64 << 10
 BYTES_PER_SECOND = 8 << 20
 """A reader of the live reply looks at it again after ``FRAME_SECONDS``, or after the time that what it was sent takes
 at this rate. So deltas merge, and a reply whose every snapshot is long costs no more in a second than a short one.
@@ -32,25 +33,29 @@ async def frames(
     """
     session = log.row.id
     readers[session] += 1
+    log.readers += 1
     try:
         yield b"data: connected to %s\n\n" % session.encode()
         story = Story(lean=lean, once=once)
         place = len(log.records) if after is None else min(after, len(log.records))
-        for record in log.records[:place]:
-            story.skip(record)
+        story.skip_all(log.records[:place])
         live = Live(log, story)
         while not log.over:
             if place < len(log.records):
                 record = log.records[place]
                 place += 1
-                yield frame(story.tell(record), record.seq)
+                for piece in pieces(story.tell(record), record.seq):
+                    yield piece
             elif news := live.news():
-                data = frame(news)
-                yield data
-                await anyio.sleep(max(FRAME_SECONDS, len(data) / BYTES_PER_SECOND))
+                sent = 0
+                for piece in pieces(news):
+                    yield piece
+                    sent += len(piece)
+                await anyio.sleep(max(FRAME_SECONDS, sent / BYTES_PER_SECOND))
             elif not await _changed(log):
                 yield b": heartbeat\n\n"
     finally:
+        log.readers -= 1
         readers[session] -= 1
         readers += Counter()
 
@@ -82,14 +87,21 @@ class Live:
         return told
 
 
-def frame(events: Iterable[Json], seq: int | None = None) -> bytes:
-    """One ``data:`` line for each event. The id goes with the last: only then has the reader all of that record."""
-    lines = [b"data: " + encode(event) for event in events]
-    if seq is not None:
-        if not lines:
-            return b": seq %d\n\n" % seq
-        lines[-1] = b"id: %d\n" % seq + lines[-1]
-    return b"".join(line + b"\n\n" for line in lines)
+def pieces(events: Sequence[Json], seq: int | None = None) -> Iterator[bytes]:
+    """One ``data:`` line for each event, in pieces of about ``PIECE_BYTES``, so that a slow reader holds little.
+
+    The id goes with the last line: only then has the reader all of that record.
+    """
+    piece = b"" if events or seq is None else b": seq %d\n\n" % seq
+    for number, event in enumerate(events, start=1):
+        if seq is not None and number == len(events):
+            piece += b"id: %d\n" % seq
+        piece += b"data: " + encode(event) + b"\n\n"
+        if len(piece) >= PIECE_BYTES:
+            yield piece
+            piece = b""
+    if piece:
+        yield piece
 
 
 async def _changed(log: SessionLog) -> bool:

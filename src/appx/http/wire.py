@@ -64,12 +64,13 @@ def assistant(
 def block(found: Block) -> Json:
     match found:
         case Text():
-            return text(found.text)
+            return text(found.text) | ({"textSignature": found.signature} if found.signature else {})
         case Thinking():
             signature = {"thinkingSignature": found.signature} if found.signature else {}
             return {"type": "thinking", "thinking": found.text, **signature}
         case ToolCall():
-            return {"type": "toolCall", "id": found.id, "name": found.name, "arguments": dict(found.arguments)}
+            call: Json = {"type": "toolCall", "id": found.id, "name": found.name, "arguments": dict(found.arguments)}
+            return call | ({"thoughtSignature": found.signature} if found.signature else {})
 
 
 def question(asked: QuestionId, found: Question) -> Json:

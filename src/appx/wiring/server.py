@@ -27,7 +27,7 @@ from appx.workbench.bench import Workbench
 
 logger = logging.getLogger(__name__)
 
-STOP_SECONDS = 10
+STOP_SECONDS = 2
 """How long open requests may take once the server stops; streams end at once."""
 
 
@@ -51,8 +51,14 @@ class Server:
             max_steps=settings.max_steps,
         )
         self._sessions = Sessions(database=self._database, open_agent=self._agents.open)
-        projects = Projects(database=self._database, workbench=workbench, sessions=self._sessions)
-        parts = Parts(projects=projects, sessions=self._sessions, workbench=workbench, gate=Gate(self.token))
+        self._projects = Projects(database=self._database, workbench=workbench, sessions=self._sessions)
+        parts = Parts(
+            projects=self._projects,
+            sessions=self._sessions,
+            models=self.models,
+            workbench=workbench,
+            gate=Gate(self.token),
+        )
         config = uvicorn.Config(
             make_app(parts),
             host=settings.host,
@@ -73,6 +79,7 @@ class Server:
             async with anyio.create_task_group() as tasks:
                 await tasks.start(self._sessions.run)
                 tasks.start_soon(keep_restored, self._workbench)
+                tasks.start_soon(self._projects.run)
                 tasks.start_soon(on_signal, self.stop)
                 tasks.start_soon(self._web.serve_and_tell, self._listener, task_status)
                 await self._web.stopping.wait()
@@ -143,4 +150,4 @@ def _models(settings: Settings) -> Models:
     )
     keys = {provider: key for provider, key in given.items() if key is not None}
     addresses = {"anthropic": settings.anthropic_base_url, "openai": settings.openai_base_url}
-    return Models(state=settings.state_dir, keys=keys, addresses=addresses, proxy=proxy)
+    return Models(state=settings.state_dir, keys=keys, addresses=addresses, proxy=proxy, logins=settings.logins_path)
