@@ -1,9 +1,13 @@
 # The gates. `scripts/test` runs them all, and the image and its acceptance suite, on a fresh machine.
 VENV ?= .venv
 BIN := $(VENV)/bin
-SHELLS := $(shell git ls-files -co --exclude-standard | xargs -r grep -lE '^\#!.*\b(ba)?sh' 2>/dev/null)
+SHELLS := $(shell git ls-files -co --exclude-standard | xargs -r grep -lE '^\#(!.*\b(ba)?sh|  *shellcheck shell=)' 2>/dev/null)
 
-.PHONY: setup check lint types layers shell test format
+# How many servers `make crash` kills at random moments, and from which seed on.
+KILLS ?= 200
+SEED ?= 1
+
+.PHONY: setup check lint types layers shell test crash crash-sweep format
 
 setup: $(BIN)/.locked
 
@@ -30,7 +34,15 @@ shell:
 	shfmt -d $(SHELLS)
 
 test: setup
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --ignore tests/crash
+
+# Kills, sick and full disks, power cuts, damage. docs/operate.md tells how to run more of it.
+crash: setup
+	$(BIN)/pytest -n auto tests/crash --kills $(KILLS) --seed $(SEED)
+
+# Every file-changing system call instead of a sample: about half an hour.
+crash-sweep: setup
+	$(BIN)/pytest -n auto tests/crash/test_sweep.py --points 0
 
 format: setup
 	$(BIN)/ruff format .

@@ -28,15 +28,16 @@ builds_from_a_clean_checkout() {
 
 inspect() { engine image inspect --format "$1" "$IMAGE"; }
 
-# The files as an engine would unpack them, so that a mode or an attribute cannot hide behind a mount.
+# The files as an engine would unpack them, so that a mode or an attribute cannot hide behind a mount. The image names
+# volumes, and each container made of it gets some.
 files_of_image() {
 	local id
 	id="$(engine create "$IMAGE" true)"
 	engine export "$id" | python3 "$here/tree.py" "$1" || {
-		engine rm "$id" >/dev/null
+		engine rm --volumes "$id" >/dev/null
 		return 1
 	}
-	engine rm "$id" >/dev/null
+	engine rm --volumes "$id" >/dev/null
 }
 
 # The address of the mirrors and indexes of this host is nobody's business.

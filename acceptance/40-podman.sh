@@ -5,7 +5,7 @@ source "$(dirname "$0")/lib.sh"
 
 main() {
 	gives "an inner container runs" '^hello$' inner localhost/appx/base echo hello
-	gives "it is root only of itself" '^0 +1000 +1$' inner localhost/appx/base head -n 1 /proc/self/uid_map
+	gives "it is root only of itself" '^ *0 +1000 +1$' inner localhost/appx/base head -n 1 /proc/self/uid_map
 	builds
 	networks
 	reachable_from_the_host
@@ -28,7 +28,7 @@ RUN pip install six"
 }
 
 # build NAME RECIPE
-build() { feed_builder podman build --pull=never --label appx.verify=1 --tag "localhost/verify/$1" --file - /var/empty <<<"$2"; }
+build() { feed_builder podman build --pull=never --label appx.verify=1 --tag "localhost/verify/$1" - <<<"$2"; }
 
 reaches_an_index() { inner localhost/appx/python pip download --quiet --no-deps --dest /tmp --timeout 5 --retries 0 six; }
 

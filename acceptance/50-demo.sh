@@ -51,10 +51,13 @@ over_the_chat() {
 	port="$(place)"
 	# shellcheck disable=SC2086
 	new_project verify-chat $port
-	gives "appx chat builds a page as well" "http://localhost:${port:-3000}" \
-		as_appx appx chat verify-chat "A page that says: verify me in the chat"
-	must "and it is reached from the host" page_has "${port:-3000}" "verify me in the chat"
+	must "appx chat builds a page as well" chat "A page that says: verify me in the chat"
+	gives "it names the URL" "http://localhost:${port:-3000}" cat "$RUN/chat"
+	gives "and shows every word of the agent" "Now I build the image, start the container and look whether it answers\." cat "$RUN/chat"
+	must "the page is reached from the host" page_has "${port:-3000}" "verify me in the chat"
 	gives "appx chat shows a command that fails, and goes on" "It failed" as_appx appx chat verify-chat "run: false"
 }
+
+chat() { as_appx appx chat verify-chat "$1" >"$RUN/chat"; }
 
 main "$@"

@@ -63,8 +63,8 @@ builder_and_server() {
 	refused "it cannot see the server's open files" "Permission denied" as_builder ls "/proc/$server/fd/"
 	refused "it cannot signal the server" "Operation not permitted" as_builder kill -TERM "$server"
 	refused "it cannot signal PID 1" "Operation not permitted" as_builder kill -TERM 1
-	refused "it cannot become root" "Operation not permitted" as_builder setpriv --reuid 0 true
-	refused "it cannot become the server's user" "Operation not permitted" as_builder setpriv --reuid appx true
+	refused "it cannot become root" "Operation not permitted" probe as_builder reach become 0
+	refused "it cannot become the server's user" "Operation not permitted" probe as_builder reach become "$(as_root id -u appx)"
 	refused "it cannot command the services" "Permission denied" as_builder s6-svc -d /run/service/server
 }
 
@@ -98,20 +98,20 @@ the_socket() {
 
 # Whatever the agent asks of podman, a container of the builder is no more than the builder.
 inner_containers() {
-	refused "a privileged app cannot read the token either" "Permission denied" \
-		inner --privileged --volume /:/host:ro localhost/appx/base cat "/host$state/token"
+	refused "an app with every capability and the builder's files cannot read the token" "Permission denied" \
+		inner --cap-add ALL --volume /:/host:ro localhost/appx/base cat "/host$state/token"
 	must "an app in the builder's process namespace sees the server" inner --pid host localhost/appx/base test -d "/proc/$server"
-	refused "and cannot read its environment" "Permission denied" inner --privileged --pid host localhost/appx/base cat "/proc/$server/environ"
-	refused "and cannot signal it" "Operation not permitted" inner --privileged --pid host localhost/appx/base kill -TERM "$server"
+	refused "and cannot read its environment" "Permission denied" inner --cap-add ALL --pid host localhost/appx/base cat "/proc/$server/environ"
+	refused "and cannot signal it" "Operation not permitted" inner --cap-add ALL --pid host localhost/appx/base sh -c "kill -TERM $server"
 	refused "an ordinary app cannot mount" "permission denied|Operation not permitted|must be superuser" \
 		inner localhost/appx/base mount -t tmpfs none /mnt
-	refused "two projects' networks do not reach each other" "timed out|unreachable|No route|Name or service" across_networks
+	refused "two isolated networks do not reach each other" "timed out|unreachable|No route|Name or service" across_networks
 }
 
 across_networks() {
 	local address code=0
-	as_builder podman network create --label appx.verify=1 verify-one >/dev/null
-	as_builder podman network create --label appx.verify=1 verify-two >/dev/null
+	as_builder podman network create --opt isolate=true --label appx.verify=1 verify-one >/dev/null
+	as_builder podman network create --opt isolate=true --label appx.verify=1 verify-two >/dev/null
 	as_builder podman run --detach --pull=never --label appx.verify=1 --network verify-one --name verify-web localhost/appx/static >/dev/null
 	address="$(as_builder podman inspect --format '{{(index .NetworkSettings.Networks "verify-one").IPAddress}}' verify-web)"
 	# The same request from its own network has to succeed, else the refusal says nothing.

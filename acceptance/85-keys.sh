@@ -42,7 +42,7 @@ an_agent_that_looks_for_keys() {
 what_the_builder_can_read() {
 	# Something that has to be found: a search that finds nothing, ever, proves nothing.
 	as_builder sh -c "mkdir -p /workspace/$project/planted; echo $plant >/workspace/$project/planted/file"
-	engine exec --detach "$BUILDER" as-builder env "PLANTED=$plant" sleep 100
+	engine exec --detach "$BUILDER" as-builder env "PLANTED=$plant" sleep 100 >/dev/null
 	{
 		printf '%s\n' "$plant"
 		cat "$RUN/needles"
@@ -64,7 +64,7 @@ what_apps_get() {
 }
 
 build_that_prints_its_environment() {
-	feed_builder podman build --pull=never --no-cache --file - /var/empty 2>&1 <<-TEXT
+	feed_builder podman build --pull=never --no-cache - 2>&1 <<-TEXT
 		FROM localhost/appx/base
 		RUN env
 	TEXT
@@ -85,7 +85,7 @@ what_is_shown() {
 	without_keys "what the model was sent" bodies
 	without_keys "the image's history" engine image history --no-trunc "$IMAGE"
 	without_keys "the image's configuration" engine image inspect "$IMAGE"
-	without_keys "the project's repository" as_builder git -C "/workspace/$project" log --all --patch
+	without_keys "the project's repository" as_builder sh -c "git -C /workspace/$project log --all --patch && echo all of it"
 }
 
 # The stream does not end by itself; a second is enough for what is stored.

@@ -52,7 +52,9 @@ def tailored(stock: Profile) -> Profile:
         names = [name for name in rule["names"] if name not in NEEDED]
         if names:
             rules.append(rule | {"names": names})
-    rules.append({"names": sorted(NEEDED), "action": "SCMP_ACT_ALLOW", "args": [], "comment": "appx: nested rootless podman"})
+    rules.append(
+        {"names": sorted(NEEDED), "action": "SCMP_ACT_ALLOW", "args": [], "comment": "appx: nested rootless podman"}
+    )
     return stock | {"syscalls": rules}
 
 

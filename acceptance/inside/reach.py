@@ -1,6 +1,6 @@
-"""Tries one thing on another process or socket and says what the kernel said: ``reach.py trace|memory|connect TARGET``.
+"""Tries one thing and says what the kernel said: ``reach.py trace|memory PID``, ``connect SOCKET``, ``become UID``.
 
-A process is named by its id; ``child`` is one that this program starts. The exit code is 0 when it was possible.
+The process ``child`` is one that this program starts. The exit code is 0 when it was possible.
 """
 
 import ctypes
@@ -41,8 +41,12 @@ def connect(path: str) -> None:
         client.connect(path)
 
 
+def become(uid: str) -> None:
+    os.setuid(int(uid))
+
+
 def main() -> None:
-    attempt = {"trace": trace, "memory": memory, "connect": connect}[sys.argv[1]]
+    attempt = {"trace": trace, "memory": memory, "connect": connect, "become": become}[sys.argv[1]]
     target = started() if sys.argv[2] == "child" else sys.argv[2]
     try:
         attempt(target)

@@ -14,9 +14,13 @@ base="${BASE_IMAGE:-docker.io/library/debian:trixie-slim}"
 suite=trixie
 # Read by the build as /host, see image/Dockerfile. Not committed, not in any layer of the result.
 host="$root/image/build/host"
+workshops="$root/image/build/workshops"
 
 main() {
 	read_arguments "$@"
+	trap clean_up EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
 	ensure_engine
 	collect_host
 	ensure_base
@@ -129,7 +133,7 @@ ensure_base() {
 # The same selection as Debian's slim image: essential packages and apt, no documentation.
 make_base() {
 	command -v mmdebstrap >/dev/null || apt_install mmdebstrap debian-archive-keyring
-	local work sources=()
+	local sources=()
 	work="$(mktemp -d)"
 	if [[ -s $host/apt.list ]]; then sources=("$host/apt.list"); fi
 	# The sources that Debian itself suggests stay in the base, not the mirror of this host.
@@ -143,40 +147,47 @@ make_base() {
 		--customize-hook='mv "$1"/usr/share/doc/apt/examples/debian.sources "$1"/etc/apt/sources.list.d/' \
 		"$suite" "$work/base.tar" "${sources[@]}" ||
 		die "mmdebstrap could not make $base. Is a Debian mirror reachable? APPX_APT_SOURCES can name one."
-	"${engine[@]}" import --change 'CMD ["bash"]' "$work/base.tar" "$base" >/dev/null
+	"${engine[@]}" import --change 'CMD ["bash"]' "$work/base.tar" "$base" >"$work/import" 2>&1 || {
+		cat "$work/import" >&2
+		die "$kind could not import $base. $(hint "$work/import")"
+	}
 	as_root rm -rf "$work"
 }
 
 # --- the image --------------------------------------------------------------------------------------------------------
 
 build() {
-	local arguments=(--file "$root/image/Dockerfile" --tag "$image" --build-arg "BASE_IMAGE=$base"
+	local arguments=(--file "$root/image/Dockerfile" --tag "$image" --force-rm --build-arg "BASE_IMAGE=$base"
 		--build-arg "APPX_VERSION=$(project_value version)"
 		--build-arg "APPX_REVISION=$(revision)"
 		--build-arg "APPX_SOURCE=$(project_value Documentation)")
 	# podman's own image format has no healthcheck.
 	if [[ $kind == podman ]]; then arguments+=(--format docker); fi
 	local log="$root/image/build/build.log"
+	list_workshops >"$workshops"
 	say "Building $image with $kind. Log: $log"
 	show_steps "$log" "${engine[@]}" build "${arguments[@]}" "$root" || {
 		tail -n 30 "$log" >&2
-		die "the build failed. The whole log: $log"
+		die "the build failed. $(hint "$log" || true) The whole log: $log"
 	}
 }
 
 # show_steps LOG COMMAND...: output into the log; on a terminal the current step is shown, and its time.
 show_steps() {
-	local log="$1" started=$SECONDS pid
+	local log="$1" started=$SECONDS
 	shift
 	"$@" >"$log" 2>&1 &
-	pid=$!
+	child=$!
 	if on_terminal; then
-		until until_true 1 process_is_gone "$pid"; do
-			printf '\r\033[K%4d s  %.90s' $((SECONDS - started)) "$(grep -aE '^(STEP|Step|#[0-9]+ \[)' "$log" | tail -n 1)"
+		until until_true 1 process_is_gone "$child"; do
+			printf '\r\033[K%4d s  %.90s' $((SECONDS - started)) "$(grep -aE '^(\[[0-9/]+\] )?(STEP|Step|#[0-9]+ \[)' "$log" | tail -n 1)"
 		done
 		printf '\r\033[K'
 	fi
-	wait "$pid"
+	local code=0
+	wait "$child" || code=$?
+	child=
+	return "$code"
 }
 
 process_is_gone() { ! kill -0 "$1"; }
@@ -191,6 +202,38 @@ size_of() {
 	local bytes
 	bytes="$("${engine[@]}" image inspect --format '{{.Size}}' "$1")"
 	printf '%d MB' $((bytes / 1000000))
+}
+
+# --- after ------------------------------------------------------------------------------------------------------------
+
+child=
+work=
+
+# A build that runs beside this script does not hear the Ctrl-C of the terminal. The steps that are done stay in the
+# engine's cache, and the next build goes on from there.
+clean_up() {
+	local code=$?
+	trap - EXIT INT TERM
+	if [[ -n $child ]]; then
+		if on_terminal; then printf '\r\033[K'; fi
+		say "Stopped. What is done so far is kept: run it again to go on." >&2
+		kill -TERM "$child" 2>/dev/null || true
+		until_true 15 process_is_gone "$child" || kill -KILL "$child" 2>/dev/null || true
+		remove_workshops
+	fi
+	if [[ -n $work ]]; then as_root rm -rf "$work"; fi
+	exit "$code"
+}
+
+# podman forgets the containers of the steps that it was in; docker's daemon removes them itself.
+remove_workshops() {
+	local new=()
+	mapfile -t new < <(list_workshops | comm -13 "$workshops" -)
+	if ((${#new[@]})); then "${engine[@]}" rm --force "${new[@]}" >/dev/null 2>&1 || true; fi
+}
+
+list_workshops() {
+	if [[ $kind == podman ]]; then "${engine[@]}" ps --all --external --format '{{.ID}} {{.Status}}' | sed -n 's/ Storage$//p' | sort; fi
 }
 
 main "$@"

@@ -113,10 +113,15 @@ up() {
 	check_settings
 	case "$(state)" in
 	running)
-		say "The builder container '$name' is up already; nothing was changed."
+		if is_ready; then
+			say "The builder container '$name' is up already; nothing was changed."
+			mention_other_settings
+			where
+			return
+		fi
+		# An earlier run.sh was interrupted, or the server restarts just now.
+		say "The builder container '$name' is starting."
 		mention_other_settings
-		where
-		return
 		;;
 	none)
 		ensure_image
@@ -128,7 +133,7 @@ up() {
 		check_host
 		check_ports
 		say "Starting the container '$name' again."
-		"${engine[@]}" start "$name" >/dev/null || explain_failure "The engine could not start '$name'."
+		quietly "${engine[@]}" start "$name" || explain_failure "The engine could not start '$name'."
 		mention_other_settings
 		;;
 	esac
@@ -144,7 +149,7 @@ rebuild() {
 	if [[ "$(state)" != none ]]; then
 		say "Replacing the container '$name'. Its volumes stay."
 		"${engine[@]}" stop --time 20 "$name" >/dev/null 2>&1 || true
-		"${engine[@]}" rm --force "$name" >/dev/null
+		quietly "${engine[@]}" rm --force "$name"
 	fi
 	check_ports
 	create
@@ -157,7 +162,7 @@ stop() {
 	case "$(state)" in
 	none) say "There is no container '$name'." ;;
 	running | paused)
-		"${engine[@]}" stop --time 20 "$name" >/dev/null
+		quietly "${engine[@]}" stop --time 20 "$name"
 		say "Stopped '$name'. docker/builder/run.sh starts it again, with its apps."
 		;;
 	*) say "'$name' is stopped already." ;;
@@ -183,9 +188,9 @@ destroy() {
 	fi
 	if [[ "$(state)" != none ]]; then
 		"${engine[@]}" stop --time 20 "$name" >/dev/null 2>&1 || true
-		"${engine[@]}" rm --force "$name" >/dev/null
+		quietly "${engine[@]}" rm --force "$name"
 	fi
-	if ((${#volumes[@]})); then "${engine[@]}" volume rm "${volumes[@]}" >/dev/null; fi
+	if ((${#volumes[@]})); then quietly "${engine[@]}" volume rm "${volumes[@]}"; fi
 	say "Removed. The image $image is still here."
 }
 
@@ -259,6 +264,7 @@ ensure_image() {
 
 create() {
 	spawn_flags
+	trap interrupted INT
 	say "Starting the container '$name' with $kind."
 	local said
 	if ! said="$("${engine[@]}" run "${flags[@]}" "$image" 2>&1)"; then
@@ -329,6 +335,9 @@ add_engine_flags() {
 			# podman asks for more than this host may give: crun: setrlimit: Operation not permitted.
 			flags+=(--ulimit "nofile=$(limit -n 20000)" --ulimit "nproc=$(limit -u 10000)")
 		fi
+		# podman's timer for the health check is systemd's. Without it each start and stop would say so as an error;
+		# "podman healthcheck run" works all the same.
+		if [[ ! -d /run/systemd/system ]]; then flags+=(--health-interval disable); fi
 	fi
 }
 
@@ -402,6 +411,10 @@ check_settings() {
 
 check_host() {
 	[[ -c /dev/net/tun ]] || die "this host has no /dev/net/tun. Load it: modprobe tun"
+	# Root of a rootful container opens it by itself; a rootless engine's root is nobody on the host.
+	if [[ $kind == podman && ! -w /dev/net/tun ]]; then
+		die "$(id -un) may not open /dev/net/tun, so no app would have a network. Open it: sudo chmod 0666 /dev/net/tun"
+	fi
 	if [[ -r /proc/sys/user/max_user_namespaces ]] && (($(</proc/sys/user/max_user_namespaces) == 0)); then
 		die "user namespaces are off on this host. Allow them: sysctl -w user.max_user_namespaces=15000"
 	fi
@@ -453,12 +466,23 @@ port_is_taken() {
 
 port_holder() {
 	local container
-	container="$("${engine[@]}" ps --filter "publish=$1" --format '{{.Names}}' 2>/dev/null | head -n 1)" || true
+	container="$("${engine[@]}" ps --format '{{.Names}} {{.Ports}}' 2>/dev/null | publisher_of "$1")" || true
 	if [[ -n $container ]]; then
 		printf 'the container %s' "$container"
 	elif command -v ss >/dev/null; then
 		ss -Hltnp "sport = :$1" 2>/dev/null | sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1 (process \2)/p' | head -n 1
 	fi
+}
+
+# publisher_of PORT: of lines "NAME ADDRESS:FROM-TO->…, …", the name of the first that has it. podman 4 has no such filter.
+publisher_of() {
+	awk -v port="$1" '!found {
+		for (i = 2; i <= NF; i++) if (match($i, /:[0-9]+(-[0-9]+)?->/)) {
+			split(substr($i, RSTART + 1, RLENGTH - 3), ends, "-")
+			last = ends[2] == "" ? ends[1] : ends[2]
+			if (port >= ends[1] + 0 && port <= last + 0) found = $1
+		}
+	} END { print found }'
 }
 
 # --- until it is ready ------------------------------------------------------------------------------------------------
@@ -470,29 +494,46 @@ is_ready() {
 	"${engine[@]}" exec "$name" as-appx sh -c 'test -S "$APPX_WORKBENCH_SOCKET" && appx health' >/dev/null 2>&1
 }
 
-is_ready_or_gone() { is_ready || [[ "$(state)" != running ]]; }
+is_ready_or_gone() { is_ready || [[ "$(state)" != running ]] || gives_up; }
+
+deaths_before=0
+
+# A wrong setting or a full disk is not cured by waiting.
+gives_up() { (($(deaths) - deaths_before >= 2)); }
+
+# How often the server and the workbench have ended since the container started. None while s6 is not there yet.
+deaths() {
+	local each
+	for each in server workbench; do "${engine[@]}" exec "$name" s6-svdt "/run/service/$each" 2>/dev/null || true; done | wc -l
+}
 
 wait_until_ready() {
 	local started=$SECONDS
+	trap interrupted INT
+	deaths_before="$(deaths)"
 	on_terminal || say "Waiting for the server (at most $ready_within s; the first start loads the base images)."
 	until until_true 1 is_ready_or_gone; do
 		((SECONDS - started < ready_within)) || explain_failure "'$name' was not ready within $ready_within s."
 		if on_terminal; then printf '\r\033[K%4d s  %.90s' $((SECONDS - started)) "$(last_log_line)"; fi
 	done
+	trap - INT
 	if on_terminal; then printf '\r\033[K'; fi
 	[[ "$(state)" == running ]] || explain_failure "'$name' ended by itself."
+	if gives_up; then explain_failure "the services of '$name' end by themselves, again and again."; fi
 	say "Ready after $((SECONDS - started)) s."
+}
+
+interrupted() {
+	printf '\n'
+	say "Not waiting any longer. docker/builder/run.sh goes on where this ended; --stop stops the container."
+	exit 130
 }
 
 last_log_line() { "${engine[@]}" logs --tail 1 "$name" 2>&1 | tr -d '\r' || true; }
 
 explain_failure() {
 	printf 'error: %s\n' "$1" >&2
-	if [[ "$(state)" != none ]]; then
-		printf -- '--- the last lines of its log:\n' >&2
-		"${engine[@]}" logs --tail 25 "$name" >&2 || true
-		printf -- '---\n' >&2
-	fi
+	if [[ "$(state)" != none ]]; then show_last_lines >&2; fi
 	cat >&2 <<-TEXT
 		What to do: docs/security.md has a table of error messages and the flag that each one means.
 		  docker/builder/run.sh --logs      the whole log
@@ -501,13 +542,38 @@ explain_failure() {
 	exit 1
 }
 
+show_last_lines() {
+	local lines
+	lines="$(mktemp)"
+	"${engine[@]}" logs --tail 25 "$name" >"$lines" 2>&1 || true
+	printf -- '--- the last lines of its log:\n'
+	cat "$lines"
+	printf -- '---\n'
+	hint "$lines" || true
+	rm -f "$lines"
+}
+
 # --- what is said at the end ------------------------------------------------------------------------------------------
 
+# As the container has them, which may have been made with other settings than today's.
 base_url() {
-	local host="$bind"
-	if [[ $host == 0.0.0.0 || $host == '[::]' ]]; then host=127.0.0.1; fi
-	printf 'http://%s:%s' "$host" "$port"
+	local address
+	address="$(published 4001)"
+	case $address in
+	0.0.0.0:* | '[::]:'*) address="127.0.0.1:${address##*:}" ;;
+	esac
+	printf 'http://%s' "$address"
 }
+
+app_addresses() {
+	local first last
+	first="$(published 3000)"
+	last="$(published 3010)"
+	printf 'ports %s-%s on %s' "${first##*:}" "${last##*:}" "${first%:*}"
+}
+
+# published PORT: the address on this host behind a port of the container.
+published() { "${engine[@]}" port "$name" "$1/tcp" | head -n 1; }
 
 login_url() {
 	"${engine[@]}" exec "$name" as-appx appx login-url --base "$(base_url)"
@@ -515,7 +581,7 @@ login_url() {
 
 where() {
 	say "  API and UI  $(base_url)"
-	say "  Apps        ports $app_ports on $bind"
+	say "  Apps        $(app_addresses)"
 	say "  Data        $workspace, $storage"
 	say "  Login       docker/builder/run.sh --login prints a new one-time URL"
 }
@@ -528,11 +594,11 @@ welcome() {
 		The builder is up.
 		  Log in      $url
 		  API         $(base_url)/docs
-		  Apps        ports $app_ports on $bind
+		  Apps        $(app_addresses)
 		  Data        $workspace, $storage
 
 		Next: open the URL, or talk to it from here:
-		  ${engine[*]} exec -it $name as-appx appx chat
+		  ${engine[*]} exec -it $name as-appx appx chat my-first-app
 		Its token, for curl:
 		  curl -H "Authorization: Bearer \$(${engine[*]} exec $name as-appx cat /workspace/.pi-global/token)" $(base_url)/v1/healthz
 	TEXT

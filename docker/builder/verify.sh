@@ -8,6 +8,8 @@ ROOT="$(cd "$here/../.." && pwd)"
 source "$here/lib/common.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/engine.sh
 source "$here/lib/engine.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/rootless.sh
+source "$here/lib/rootless.sh"
 
 usage() {
 	cat <<'TEXT'
@@ -16,7 +18,9 @@ usage: docker/builder/verify.sh [option]...
 Starts a builder container of its own, with volumes and ports of its own, checks every promise of acceptance/ against
 it, and removes it. Beside a running builder nothing of that builder is touched.
 
-  --engine docker|podman|all  which engine; all: one after the other. Default: the one that run.sh would take
+  --engine NAME               docker, podman, podman-rootless, or all: one after the other. Default: the one that run.sh
+                              would take. podman-rootless: for root, as a user made for it; where the host does not
+                              allow that, it says why not
   --only NAME                 only the files of acceptance/ with NAME in their name; may be given again
   --running NAME              check a container that is up already; what would stop or replace it is skipped
   --keep                      leave the container and its volumes for a look
@@ -30,10 +34,17 @@ TEXT
 
 main() {
 	read_arguments "$@"
-	if [[ $chosen_engine == all ]]; then
+	case $chosen_engine in
+	all)
 		with_each_engine
 		return
-	fi
+		;;
+	podman-rootless)
+		collect_options
+		verify_rootless "${options[@]}"
+		return
+		;;
+	esac
 	prepare
 	trap clean_up EXIT
 	trap 'exit 130' INT
@@ -51,7 +62,7 @@ only=()
 read_arguments() {
 	while (($#)); do
 		case $1 in
-		--engine) chosen_engine="${2:?"--engine needs a name: docker, podman or all"}" && shift ;;
+		--engine) chosen_engine="${2:?"--engine needs a name: docker, podman, podman-rootless or all"}" && shift ;;
 		--only) only+=("${2:?"--only needs a name"}") && shift ;;
 		--running) running="${2:?"--running needs the name of a container"}" && shift ;;
 		--keep) keep=yes ;;
@@ -62,8 +73,8 @@ read_arguments() {
 	done
 	case $chosen_engine in
 	'' | docker | podman) ;;
-	all) [[ -z $running ]] || misuse "--running needs one engine" ;;
-	*) misuse "--engine is docker, podman or all, not '$chosen_engine'" ;;
+	all | podman-rootless) [[ -z $running ]] || misuse "--running needs docker or podman" ;;
+	*) misuse "--engine is docker, podman, podman-rootless or all, not '$chosen_engine'" ;;
 	esac
 }
 
@@ -72,11 +83,18 @@ misuse() {
 	exit 2
 }
 
-with_each_engine() {
-	local engine_name options=() each code=0
+options=()
+
+collect_options() {
+	local each
 	for each in "${only[@]}"; do options+=(--only "$each"); done
 	if [[ $keep == yes ]]; then options+=(--keep); fi
-	for engine_name in docker podman; do
+}
+
+with_each_engine() {
+	local engine_name code=0
+	collect_options
+	for engine_name in docker podman podman-rootless; do
 		printf '=== %s\n' "$engine_name"
 		"${BASH_SOURCE[0]}" --engine "$engine_name" "${options[@]}" || code=1
 	done

@@ -20,7 +20,7 @@ import tarfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 Json = dict[str, Any]
 
@@ -34,7 +34,6 @@ LEFT_OUT = {
     "host", "etc/hostname", "etc/hosts", "etc/resolv.conf", ".dockerenv",
     "root/.cache", "usr/local/sbin/apt-install", "usr/local/sbin/trust-host",
 }  # fmt: skip
-
 
 
 def main(arguments: list[str]) -> None:
@@ -74,7 +73,7 @@ def add_layer(blobs: Path, tree: Path, parent: Path | None) -> Json:
     partial = blobs / "partial"
     plain = hashlib.sha256()
     with partial.open("wb") as file:
-        squeeze = subprocess.Popen(["zstd", "-q", "-T0", "-12", "-c"], stdin=subprocess.PIPE, stdout=file)
+        squeeze = subprocess.Popen(["/usr/bin/zstd", "-q", "-T0", "-12", "-c"], stdin=subprocess.PIPE, stdout=file)
         assert squeeze.stdin is not None
         with tarfile.open(fileobj=Tee(squeeze.stdin, plain), mode="w|", format=tarfile.PAX_FORMAT) as tar:
             write_entries(tar, tree, parent)
@@ -85,10 +84,16 @@ def add_layer(blobs: Path, tree: Path, parent: Path | None) -> Json:
     return descriptor | {"diff_id": f"sha256:{plain.hexdigest()}"}
 
 
+class Digest(Protocol):
+    """What ``hashlib`` makes; it names no type of its own."""
+
+    def update(self, data: bytes, /) -> None: ...
+
+
 class Tee:
     """A file to write to that also feeds a hash."""
 
-    def __init__(self, file: Any, digest: Any) -> None:
+    def __init__(self, file: IO[bytes], digest: Digest) -> None:
         self._file, self._digest = file, digest
 
     def write(self, data: bytes) -> int:

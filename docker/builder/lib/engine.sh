@@ -7,11 +7,15 @@ engine=()
 
 # APPX_ENGINE decides. Without it: a docker that answers, else podman (it needs no daemon), else docker, started or installed.
 ensure_engine() {
-	find_engine && return
-	case ${APPX_ENGINE:-} in
-	podman) install_podman ;;
-	*) get_docker ;;
-	esac
+	if find_engine; then
+		runtime_is_missing || return 0
+	else
+		case ${APPX_ENGINE:-} in
+		podman) install_podman ;;
+		*) get_docker ;;
+		esac
+	fi
+	if runtime_is_missing; then install_runtime; fi
 	find_engine || die "${APPX_ENGINE:-docker} was installed but does not answer. Try '${APPX_ENGINE:-docker} info'."
 }
 
@@ -46,7 +50,20 @@ find_podman() {
 	podman info >/dev/null 2>&1 || return 1
 	engine=(podman)
 	kind=podman
-	use_runtime_for_hybrid_cgroups
+	# crun before 1.9 refuses a hybrid cgroup hierarchy in which v2 holds a controller; runc does not care.
+	if cgroups_are_hybrid && command -v runc >/dev/null; then engine=(podman --runtime runc); fi
+}
+
+cgroups_are_hybrid() {
+	# Read, because the size of such a file is always 0.
+	[[ -r /sys/fs/cgroup/unified/cgroup.controllers && -n $(</sys/fs/cgroup/unified/cgroup.controllers) ]]
+}
+
+runtime_is_missing() { [[ $kind != docker ]] && cgroups_are_hybrid && ! command -v runc >/dev/null; }
+
+install_runtime() {
+	say "This host has a hybrid cgroup hierarchy, which podman's crun may refuse. Installing runc from the distribution."
+	apt_install runc
 }
 
 get_docker() {
@@ -63,7 +80,10 @@ get_docker() {
 install_podman() {
 	say "podman is not on this machine. Installing it from the distribution."
 	if on_terminal && ! confirm "Go on?"; then die "nothing was changed."; fi
-	apt_install podman crun netavark aardvark-dns passt uidmap
+	local packages=(podman crun netavark aardvark-dns passt uidmap)
+	# What rootless podman 4 needs on top: without them no network, and a copy of all files for each layer.
+	if ((EUID != 0)); then packages+=(slirp4netns fuse-overlayfs); fi
+	apt_install "${packages[@]}"
 }
 
 start_docker() {
@@ -78,15 +98,4 @@ start_docker() {
 	until_true 60 docker_answers || die "dockerd did not answer within 60 s. Its log: /var/log/dockerd.log or 'journalctl -u docker'."
 }
 
-docker_answers() { as_root docker info; }
-
-# crun before 1.9 refuses a hybrid cgroup hierarchy in which v2 holds a controller; runc does not care.
-use_runtime_for_hybrid_cgroups() {
-	# Read, because the size of such a file is always 0.
-	[[ -r /sys/fs/cgroup/unified/cgroup.controllers && -n $(</sys/fs/cgroup/unified/cgroup.controllers) ]] || return 0
-	if command -v runc >/dev/null; then
-		engine=(podman --runtime runc)
-	else
-		warn "this host has a hybrid cgroup hierarchy, which podman's crun may refuse. If the start fails: apt-get install runc."
-	fi
-}
+docker_answers() { as_root docker info >/dev/null 2>&1; }
