@@ -8,13 +8,14 @@ import anyio
 import click
 from typing_extensions import override
 
+from appx.cli import backups
 from appx.cli import chat as chatting
 from appx.cli.client import Client, url_option
 from appx.domain.errors import AppxError
 from appx.settings.settings import Settings, manual, read_settings
 from appx.wiring import benches
 from appx.wiring.logs import log_to_stderr
-from appx.wiring.state import known_token
+from appx.wiring.state import known_token, only_one
 
 
 class Failing(click.Group):
@@ -26,12 +27,26 @@ class Failing(click.Group):
             return super().invoke(ctx)
         except AppxError as error:
             raise click.ClickException(str(error)) from error
+        except ExceptionGroup as group:  # from a task of the server
+            ours, others = group.split(AppxError)
+            if ours is None or others is not None:
+                raise
+            raise click.ClickException(_sentences(ours)) from group
+
+
+def _sentences(group: ExceptionGroup[AppxError]) -> str:
+    found = (_sentences(each) if isinstance(each, ExceptionGroup) else str(each) for each in group.exceptions)
+    return " ".join(dict.fromkeys(found))
 
 
 @click.group(cls=Failing, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="appx")
 def main() -> None:
     """appx: describe an app; an agent writes it, builds it and runs it in a container of its own."""
+
+
+main.add_command(backups.backup)
+main.add_command(backups.restore)
 
 
 @main.command()
@@ -42,9 +57,11 @@ def serve(*, local: bool, verbose: bool) -> None:
     from appx.wiring.server import Server  # noqa: PLC0415  the other commands start faster without it
 
     settings = _settings(verbose=verbose)
-    bench = benches.local(settings, path=os.environ["PATH"]) if local else benches.remote(settings)
-    server = Server(settings, bench)
-    anyio.run(server.run, backend_options={"use_uvloop": True})
+    with only_one(settings):
+        bench = benches.local(settings, path=os.environ["PATH"]) if local else benches.remote(settings)
+        backups.finish_restore(settings)
+        server = Server(settings, bench)
+        anyio.run(server.run, backend_options={"use_uvloop": True})
 
 
 @main.command()

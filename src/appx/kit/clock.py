@@ -1,6 +1,8 @@
 """The time, in UTC."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def now() -> datetime:
@@ -14,4 +16,4 @@ def iso(at: datetime) -> str:
 
 def millis(at: datetime) -> int:
     """Milliseconds since 1970."""
-    return int(at.timestamp() * 1000)
+    return (at - EPOCH) // timedelta(milliseconds=1)  # exact, as a float is not

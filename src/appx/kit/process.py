@@ -3,10 +3,11 @@
 import fcntl
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from subprocess import DEVNULL
+from subprocess import DEVNULL, PIPE
 
 import anyio
 from anyio.abc import Process
@@ -19,6 +20,8 @@ REST_SECONDS = 0.1
 
 PIPE_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 18
+LAST_WORDS = 4_096
+"""Bytes of a child's stderr that ``pipe`` answers."""
 
 
 async def run(
@@ -54,6 +57,72 @@ async def run(
         finally:
             if not ended:
                 await _end_group(child)
+
+
+async def pipe(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    time_limit: float,
+    end: AsyncIterable[bytes] | Callable[[bytes], Awaitable[object]],
+) -> tuple[int | None, str]:
+    """The exit code (None when the time ran out) and the last words on stderr.
+
+    ``end`` is the other end of one pipe: bytes for the child's stdin, or who takes its stdout. Neither side goes faster
+    than the other. What ``end`` raises comes out as it is, and the group is ended.
+    """
+    readable, writable = os.pipe()
+    with (
+        os.fdopen(readable, "rb", buffering=0) as source,
+        os.fdopen(writable, "wb", buffering=0) as sink,
+        tempfile.TemporaryFile() as words,
+    ):
+        os.set_blocking(readable, False)
+        feeding = isinstance(end, AsyncIterable)
+        child = await anyio.open_process(
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=PIPE if feeding else DEVNULL,
+            stdout=DEVNULL if feeding else sink,
+            stderr=words,
+            start_new_session=True,
+        )
+        sink.close()
+        code = None
+        try:
+            with anyio.move_on_after(time_limit):
+                if isinstance(end, AsyncIterable):
+                    await _feed(child, end)
+                else:
+                    await _hand(source.fileno(), end)
+                code = await child.wait()
+        finally:
+            if code is None:
+                await _end_group(child)
+        words.seek(max(0, words.seek(0, os.SEEK_END) - LAST_WORDS))
+        return code, words.read().decode(errors="replace")
+
+
+async def _feed(child: Process, given: AsyncIterable[bytes]) -> None:
+    """A child that leaves before the end says why by its exit code."""
+    assert child.stdin is not None
+    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+        async for chunk in given:
+            if chunk:
+                await child.stdin.send(chunk)
+    with suppress(OSError):
+        await child.stdin.aclose()
+
+
+async def _hand(source: int, take: Callable[[bytes], Awaitable[object]]) -> None:
+    while True:
+        await anyio.wait_readable(source)
+        chunk = os.read(source, CHUNK_BYTES)
+        if not chunk:
+            return
+        await take(chunk)
 
 
 async def _follow(child: Process, source: int, on_output: Callable[[bytes], None]) -> int:

@@ -3,7 +3,8 @@
 import logging
 import os
 import pwd
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -12,7 +13,8 @@ import uvicorn
 from appx.domain.errors import Misconfigured
 from appx.settings.settings import Settings
 from appx.wiring.stopping import Uvicorn, on_signal
-from appx.workbench.local import LocalBench
+from appx.workbench.bench import Workbench
+from appx.workbench.local import LocalBench, clear_projects
 from appx.workbench.namespace import lost
 from appx.workbench.remote import RemoteBench
 from appx.workbench.service import make_service
@@ -27,6 +29,11 @@ STOP_SECONDS = 2
 
 def local(settings: Settings, *, path: str = PATH) -> LocalBench:
     """For development: commands run with the rights of the server, but with an environment of their own."""
+    clear_projects(settings.workspace_dir)
+    return _local(settings, path)
+
+
+def _local(settings: Settings, path: str) -> LocalBench:
     return LocalBench(
         workspace=settings.workspace_dir,
         environment=environment(path),
@@ -39,9 +46,23 @@ def remote(settings: Settings) -> RemoteBench:
     return RemoteBench(_socket(settings))
 
 
+@asynccontextmanager
+async def chosen(settings: Settings, *, path: str = PATH) -> AsyncIterator[Workbench]:
+    """The workbench behind its socket where the settings name one, else a local one, beside that of a server."""
+    if settings.workbench_socket is None:
+        yield _local(settings, path)
+        return
+    bench = remote(settings)
+    try:
+        yield bench
+    finally:
+        await bench.aclose()
+
+
 async def serve(settings: Settings) -> None:
     """Run the workbench until SIGTERM, or until podman's user namespace is lost: who restarts it prepares that anew."""
     socket = _socket(settings)
+    clear_projects(settings.workspace_dir)
     bench = LocalBench(
         workspace=settings.workspace_dir,
         environment=environment(PATH),

@@ -1,16 +1,58 @@
 """The server's own directory: the token, the builder prompt."""
 
 import logging
+import os
 import secrets
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from appx.domain.errors import Misconfigured
+from appx.domain.errors import Conflict, Misconfigured
+from appx.kit.lock import held, holder
+from appx.kit.unfinished import clear_unfinished
 from appx.models.private_file import replace_private
 from appx.settings.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 MIN_TOKEN = 16
+STOP_SECONDS = 30.0
+"""A server ends within 25."""
+
+
+@contextmanager
+def only_one(settings: Settings, *, stop: bool = False) -> Iterator[None]:
+    """Hold the workspace: one server, or one restore. Raises Conflict when another process does, Misconfigured.
+
+    ``stop``: ask that process to end, and wait for it. A supervisor that starts it again comes later than this.
+    """
+    state = settings.state_dir
+    lock = state / "lock"
+    with ExitStack() as holding:
+        try:
+            state.mkdir(mode=0o711, parents=True, exist_ok=True)
+            try:
+                holding.enter_context(held(lock))
+            except BlockingIOError:
+                if not stop:
+                    raise
+                _ask_to_end(holder(lock))
+                holding.enter_context(held(lock, patience=STOP_SECONDS))
+        except BlockingIOError:
+            raise Conflict(
+                f"A server of appx, or a restore, works in {settings.workspace_dir}. Stop it first; "
+                "`appx restore --stop` does that by itself."
+            ) from None
+        except OSError as error:
+            raise Misconfigured(f"WORKSPACE_DIR: {state} cannot be used: {error.strerror}.") from error
+        yield
+
+
+def _ask_to_end(process: int | None) -> None:
+    if process is not None:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGTERM)
 
 
 def prepare(settings: Settings) -> str:
@@ -18,6 +60,7 @@ def prepare(settings: Settings) -> str:
     state = settings.state_dir
     try:
         state.mkdir(mode=0o711, parents=True, exist_ok=True)
+        clear_unfinished(state)
         _install_prompt(settings.builder_prompt, state / "AGENTS.md")
         return _token(settings)
     except OSError as error:
@@ -70,6 +113,5 @@ def _install_prompt(source: Path | None, target: Path) -> None:
         return
     if not source.is_file():
         raise Misconfigured(f"APPX_BUILDER_PROMPT: there is no file {source}.")
-    target.write_bytes(source.read_bytes())
-    target.chmod(0o644)
+    replace_private(target, source.read_bytes(), mode=0o644)
     logger.info("installed the builder prompt as %s", target)

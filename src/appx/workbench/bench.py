@@ -1,6 +1,6 @@
 """What the workbench does for the server: the seam between the brain and the hands."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -8,6 +8,9 @@ from appx.domain.ids import ProjectId
 
 OnOutput: TypeAlias = Callable[[str], None]
 """Called with the newest tail of a command's output (at most ``Command.keep_bytes``), at most ten times a second."""
+
+TakeBytes: TypeAlias = Callable[[bytes], Awaitable[object]]
+"""Takes the next part of a stream; no more comes before it has returned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,21 @@ class Workbench(Protocol):
 
     async def remove_project(self, project: ProjectId) -> None:
         """Remove the project's directory with all that is in it. Nothing there is no error."""
+        ...
+
+    async def pack(self, project: ProjectId, take: TakeBytes) -> None:
+        """Hand the project's directory to ``take`` as a tar archive with numeric owners.
+
+        Owner 0 is the workbench's own user, others are ids of podman's user namespace. Raises Unavailable when a file
+        cannot be read; files that change meanwhile are taken as they are found.
+        """
+        ...
+
+    async def unpack(self, project: ProjectId, into: str, tar: AsyncIterable[bytes]) -> None:
+        """Unpack what ``pack`` gave into the directory ``into``/``project`` of the workspace, which must not be there.
+
+        ``into`` is one name that begins with a dot, so that it is no project's. After an error what was unpacked stays.
+        """
         ...
 
     async def status(self) -> BenchStatus: ...

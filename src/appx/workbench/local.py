@@ -3,8 +3,7 @@
 import contextlib
 import os
 import re
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,9 +14,11 @@ from anyio import to_thread
 from appx.domain.errors import Invalid, NotFound, TooLarge, Unavailable
 from appx.domain.ids import ProjectId
 from appx.kit import process
-from appx.workbench.bench import BenchStatus, Command, CommandResult, OnOutput
+from appx.kit.unfinished import clear_unfinished, unfinished_name
+from appx.workbench import packing
+from appx.workbench.bench import BenchStatus, Command, CommandResult, OnOutput, TakeBytes
 from appx.workbench.leftovers import end_processes, remove_tree
-from appx.workbench.paths import Spot, open_file, spot
+from appx.workbench.paths import DIRECTORY, Spot, open_file, spot
 from appx.workbench.tail import Tail
 
 SHOW_SECONDS = 0.1
@@ -113,7 +114,7 @@ class LocalBench:
             await to_thread.run_sync(partial(directory.mkdir, exist_ok=True))
         except OSError as error:
             raise Unavailable(f"{directory} cannot be made: {error.strerror}.") from error
-        if not await to_thread.run_sync((directory / ".git").exists):
+        if not await to_thread.run_sync(_is_repository, directory / ".git"):
             done = await self.run(Command(line="git init --quiet", project=project, time_limit=GIT_SECONDS))
             if done.code != 0:
                 raise Unavailable(f"git could not make a repository in {directory}: {done.output.strip()}")
@@ -129,6 +130,14 @@ class LocalBench:
         done = await self.run(Command(line=line, project=None, time_limit=REMOVE_SECONDS))
         if done.code != 0:
             raise Unavailable(f"{directory} could not be removed; delete the project again: {done.output.strip()}")
+
+    async def pack(self, project: ProjectId, take: TakeBytes) -> None:
+        await packing.pack(self._directory(project), self._environment(project), take)
+
+    async def unpack(self, project: ProjectId, into: str, tar: AsyncIterable[bytes]) -> None:
+        if not into.startswith(".") or not _ID.fullmatch(into[1:]):
+            raise Invalid(f"{into!r} is no name for a directory to unpack into.")
+        await packing.unpack(self.workspace / into / _checked(project), self._environment(project), tar)
 
     async def status(self) -> BenchStatus:
         """podman's version is asked for once; whether it works, each time."""
@@ -166,6 +175,18 @@ class LocalBench:
         return {**self.environment, **({} if project is None else {MARK: project})}
 
 
+def clear_projects(workspace: Path) -> None:
+    """Remove what writes that a crash cut off left in the projects. For the start of the workbench."""
+    for directory in workspace.glob("*/"):
+        clear_unfinished(directory)
+
+
+def _is_repository(git: Path) -> bool:
+    """What git itself asks; a crash in ``git init`` leaves less. A file leads to a repository elsewhere."""
+    whole = (git / "HEAD").is_file() and (git / "objects").is_dir() and (git / "refs").is_dir()
+    return whole or git.is_file()
+
+
 def _checked(project: ProjectId) -> ProjectId:
     if not _ID.fullmatch(project):
         raise Invalid(f"{project!r} is no id of a project.")
@@ -197,12 +218,12 @@ def _read(root: Path, path: str, limit: int) -> bytes:
 
 
 def _write(root: Path, path: str, data: bytes) -> None:
-    """A new file beside it takes its place, so that a reader sees the old content or the new, whatever happens."""
-    with spot(root, path, make_parents=True) as place:
+    """A new file takes its place, so that a reader sees the old content or the new, whatever happens."""
+    with spot(root, path, make_parents=True) as place, _home(root, place) as home:
         mode = _mode(place, path)
-        name = f".{place.name[:200]}.{secrets.token_hex(4)}"
+        name = unfinished_name()
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(name, flags, 0o666 if mode is None else 0o600, dir_fd=place.parent)
+        descriptor = os.open(name, flags, 0o666 if mode is None else 0o600, dir_fd=home)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
@@ -210,11 +231,33 @@ def _write(root: Path, path: str, data: bytes) -> None:
                 if mode is not None:
                     os.fchmod(descriptor, mode)
                 os.fsync(descriptor)
-            os.rename(name, place.name, src_dir_fd=place.parent, dst_dir_fd=place.parent)
+            os.rename(name, place.name, src_dir_fd=home, dst_dir_fd=place.parent)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(name, dir_fd=place.parent)
+                os.unlink(name, dir_fd=home)
             raise
+        _sync(place.parent)
+
+
+@contextlib.contextmanager
+def _home(root: Path, place: Spot) -> Iterator[int]:
+    """Where an unfinished file is: the root, where the next start looks for it; beside its place on another disk."""
+    top = os.open(root, DIRECTORY)
+    try:
+        same_disk = os.fstat(top).st_dev == os.fstat(place.parent).st_dev
+        yield top if same_disk else place.parent
+    finally:
+        os.close(top)
+
+
+def _sync(folder: int) -> None:
+    """Put the names in a directory on the disk; one that this user may not list is left to the kernel."""
+    with contextlib.suppress(PermissionError):
+        descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _mode(place: Spot, path: str) -> int | None:

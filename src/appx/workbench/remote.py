@@ -1,7 +1,7 @@
 """The workbench as the server sees it: a client of the service on its unix socket."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import httpx2
 from appx.domain.errors import Unavailable
 from appx.domain.ids import ProjectId
 from appx.workbench import wire
-from appx.workbench.bench import BenchStatus, Command, CommandResult, OnOutput
+from appx.workbench.bench import BenchStatus, Command, CommandResult, OnOutput, TakeBytes
 
 PATIENCE_SECONDS = 15.0
 """How long a request waits for a workbench that is starting: it comes back by itself after a crash."""
@@ -69,6 +69,22 @@ class RemoteBench:
         async with self._asked("DELETE", f"/projects/{project}"):
             pass
 
+    async def pack(self, project: ProjectId, take: TakeBytes) -> None:
+        frames = wire.Frames()
+        async with self._asked("POST", f"/projects/{project}/pack") as answer:
+            async for data in answer.aiter_raw():
+                for chunk in frames.add(data):
+                    await take(chunk)
+        found = {"error": "Unavailable", "text": "The workbench ended while it packed."}
+        if frames.last is not None:
+            found = json.loads(frames.last)
+        if found:
+            raise wire.error_in(found)
+
+    async def unpack(self, project: ProjectId, into: str, tar: AsyncIterable[bytes]) -> None:
+        async with self._asked("PUT", f"/projects/{project}/unpacked", query={"into": into}, content=tar):
+            pass
+
     async def status(self) -> BenchStatus:
         """A workbench that is not there is a problem, not an error; it is not waited for."""
         try:
@@ -88,7 +104,12 @@ class RemoteBench:
 
     @asynccontextmanager
     async def _asked(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, content: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        content: bytes | AsyncIterable[bytes] | None = None,
     ) -> AsyncIterator[httpx2.Response]:
         """The answer to a request; waits for the workbench to be there, and never sends anything twice."""
         deadline = anyio.current_time() + self._patience
@@ -106,7 +127,7 @@ class RemoteBench:
 
     @asynccontextmanager
     async def _once(
-        self, method: str, path: str, query: Mapping[str, str], content: bytes | None
+        self, method: str, path: str, query: Mapping[str, str], content: bytes | AsyncIterable[bytes] | None
     ) -> AsyncIterator[httpx2.Response]:
         async with self._http.stream(method, path, params=query, content=content) as answer:
             if answer.status_code == 400:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import anyio
 from pydantic import ValidationError
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -35,6 +35,8 @@ def make_service(bench: Workbench) -> Starlette:
             Route("/file", _handler(bench, _write), methods=["PUT"]),
             Route("/projects/{id}", _handler(bench, _create), methods=["PUT"]),
             Route("/projects/{id}", _handler(bench, _remove), methods=["DELETE"]),
+            Route("/projects/{id}/pack", _Pack(bench), methods=["POST"]),
+            Route("/projects/{id}/unpacked", _handler(bench, _unpack), methods=["PUT"]),
             Route("/status", _handler(bench, _status), methods=["GET"]),
             Route("/alive", _Alive(), methods=["GET"]),
         ],
@@ -70,6 +72,15 @@ async def _write(bench: Workbench, request: Request) -> Response:
 
 async def _create(bench: Workbench, request: Request) -> Response:
     return JSONResponse({"directory": await bench.create_project(ProjectId(request.path_params["id"]))})
+
+
+async def _unpack(bench: Workbench, request: Request) -> Response:
+    project, into = ProjectId(request.path_params["id"]), request.query_params["into"]
+    try:
+        await bench.unpack(project, into, request.stream())
+    except ClientDisconnect:
+        logger.warning("%s was not unpacked: the server left in the middle", project)
+    return Response(status_code=204)
 
 
 async def _remove(bench: Workbench, request: Request) -> Response:
@@ -125,6 +136,29 @@ class _Run:
             return {"result": wire.RESULT.dump_python(await self.bench.run(command, take))}
         except AppxError as error:
             return wire.error_out(error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pack:
+    """Sends a project's directory in frames; stops packing when the caller leaves."""
+
+    bench: Workbench
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+        async def take(data: bytes) -> None:
+            await send({"type": "http.response.body", "body": wire.frame(data), "more_body": True})
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_until_left, receive, tasks.cancel_scope)
+            last: dict[str, str] = {}
+            try:
+                await self.bench.pack(ProjectId(scope["path_params"]["id"]), take)
+            except AppxError as error:
+                last = wire.error_out(error)
+            await send({"type": "http.response.body", "body": wire.frame(b"") + json.dumps(last).encode()})
+            tasks.cancel_scope.cancel()
 
 
 class _Alive:

@@ -5,11 +5,17 @@
 - ``PUT /file?project&path``: 204
 - ``PUT /projects/{id}``: ``{"directory"}``
 - ``DELETE /projects/{id}``: 204
+- ``POST /projects/{id}/pack``: frames (four bytes of length, then that many bytes of a tar archive); after an empty
+  one ``{}`` or an error
+- ``PUT /projects/{id}/unpacked?into`` with a tar archive: 204
 - ``GET /status``: ``BenchStatus``
 - ``GET /alive``: stays open until the workbench ends
 
-Leaving ``POST /run`` ends the command. An error is ``{"error": NAME, "text"}``, with status 400 outside of ``/run``.
+Leaving ``/run`` or one of the archives ends the command. An error is ``{"error": NAME, "text"}``, with status 400 but
+in ``/run`` and ``/pack``.
 """
+
+from collections.abc import Iterator
 
 from pydantic import TypeAdapter
 
@@ -32,3 +38,31 @@ def error_out(error: AppxError) -> dict[str, str]:
 def error_in(found: dict[str, str]) -> AppxError:
     """An error of a name that we do not know is the workbench's, not the caller's."""
     return _ERRORS.get(found["error"], Unavailable)(found["text"])
+
+
+def frame(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + data
+
+
+class Frames:
+    """Takes frames apart again, however the bytes were cut on their way. ``last``: what came after the empty one."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._ended = False
+
+    def add(self, data: bytes) -> Iterator[bytes]:
+        self._buffer += data
+        while not self._ended and len(self._buffer) >= 4:
+            end = 4 + int.from_bytes(self._buffer[:4], "big")
+            if len(self._buffer) < end:
+                return
+            found = bytes(self._buffer[4:end])
+            del self._buffer[:end]
+            self._ended = not found
+            if found:
+                yield found
+
+    @property
+    def last(self) -> bytes | None:
+        return bytes(self._buffer) if self._ended else None

@@ -1,0 +1,1 @@
+"""Everything in one file, and back: the archive, how it is made, how it is put in place."""

@@ -1,0 +1,155 @@
+"""Puts a staged backup in the place of what is there: all of it, also when that is cut off in the middle.
+
+Before the journal is written nothing has changed. After, every step can be done again, and whoever starts next does.
+"""
+
+import os
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from anyio import to_thread
+from pydantic import BaseModel
+
+from appx.domain.errors import Unavailable
+from appx.models.private_file import replace_private
+from appx.workbench.bench import Command, Workbench
+
+JOURNAL = "restoring.json"
+STAGING = "restore-"
+"""How the names of staging directories begin; those of the workspace have a dot before it."""
+
+DATABASE = ("appx.db-wal", "appx.db-shm", "appx.db")
+REPLACED = ("AGENTS.md", "models.json")
+"""Files of the state that go aside even when the backup has none in their place. Credentials then stay."""
+
+SECONDS = 600.0
+AT_ONCE = 500
+"""Names in one command line."""
+
+
+class Journal(BaseModel):
+    """``name``: of the staging directories. ``aside``: of those that get what was there.
+
+    ``files``: of the state. ``old``: projects that the backup does not have.
+    """
+
+    name: str
+    aside: str
+    files: tuple[str, ...]
+    old: tuple[str, ...]
+
+
+def left(state: Path) -> bool:
+    """Whether a restore was cut off, wherever it was."""
+    return begun(state) or bool(_unpacked(state))
+
+
+def begun(state: Path) -> bool:
+    """Whether a restore was cut off after it could be undone."""
+    return (state / JOURNAL).exists()
+
+
+async def begin(state: Path, bench: Workbench, journal: Journal) -> None:
+    """From here on it will be done. What was unpacked is on the disk before."""
+    await _run(bench, f"if [ -d .{journal.name} ]; then sync -f .{journal.name}; fi")
+    await to_thread.run_sync(_sync, state / journal.name)
+    await to_thread.run_sync(replace_private, state / JOURNAL, journal.model_dump_json().encode())
+
+
+async def settle(state: Path, bench: Workbench) -> None:
+    """Finish a restore that was cut off after it could be undone; remove what others unpacked."""
+    if begun(state):
+        await finish(state, bench)
+    for name in _unpacked(state):
+        await discard(state, bench, name)
+
+
+async def finish(state: Path, bench: Workbench) -> Journal:
+    """Do what the journal says."""
+    journal = Journal.model_validate_json((state / JOURNAL).read_bytes())
+    for names in _batches(journal.old):
+        await _run(bench, _put_aside(journal, names))
+    await _run(bench, _put_in_place(journal))
+    await to_thread.run_sync(_replace_state, state, journal)
+    (state / JOURNAL).unlink()
+    await to_thread.run_sync(_sync, state)
+    return journal
+
+
+async def discard(state: Path, bench: Workbench, name: str) -> None:
+    """Remove what was unpacked: what the server has last, so that after a kill it tells what there is to remove."""
+    await _run(bench, f"rm -rf .{name} 2>/dev/null || podman unshare rm -rf .{name}")
+    await to_thread.run_sync(_remove, state / name)
+
+
+def _put_aside(journal: Journal, names: Sequence[str]) -> str:
+    """Projects that the backup does not have."""
+    return (
+        f"set -eu; aside=.{journal.aside}; mkdir -p -m 755 $aside; for name in {shlex.join(names)}; do "
+        'if [ -e "$name" ] || [ -L "$name" ]; then mv -T "$name" "$aside/$name"; fi; done; sync .'
+    )
+
+
+def _put_in_place(journal: Journal) -> str:
+    """Each project of the backup in the place of the one of its name. Done again, it does what is left."""
+    return (
+        f"set -eu; shopt -s nullglob; new=.{journal.name}; aside=.{journal.aside}; "
+        'for path in "$new"/*; do name="${path##*/}"; '
+        'if [ -e "$name" ] || [ -L "$name" ]; then mkdir -p -m 755 "$aside"; mv -T "$name" "$aside/$name"; fi; '
+        'mv -T "$path" "$name"; done; if [ -d "$new" ]; then rmdir "$new"; fi; sync .'
+    )
+
+
+def _replace_state(state: Path, journal: Journal) -> None:
+    """The database goes aside with its log before the new one comes."""
+    new, aside = state / journal.name, state / journal.aside
+    aside.mkdir(mode=0o700, exist_ok=True)
+    for name in REPLACED:
+        if name not in journal.files:
+            _move(state / name, aside / name)
+    for name in journal.files:
+        if not (new / name).exists():
+            continue
+        for old in DATABASE if name == "appx.db" else (name,):
+            _move(state / old, aside / old)
+        (new / name).rename(state / name)
+    if new.exists():
+        new.rmdir()
+    _sync(aside)
+    _sync(state)
+
+
+def _unpacked(state: Path) -> list[str]:
+    return [path.name for path in state.glob(f"{STAGING}*") if path.is_dir()]
+
+
+def _move(old: Path, new: Path) -> None:
+    if old.exists():
+        old.rename(new)
+
+
+def _remove(directory: Path) -> None:
+    if directory.exists():
+        for path in directory.iterdir():
+            path.unlink()
+        directory.rmdir()
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+async def _run(bench: Workbench, line: str) -> None:
+    done = await bench.run(Command(line=line, project=None, time_limit=SECONDS))
+    if done.code != 0:
+        raise Unavailable(f"The workbench could not restore the projects: {done.output.strip()}")
+
+
+def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), AT_ONCE):
+        yield names[start : start + AT_ONCE]

@@ -1,0 +1,55 @@
+"""Restores a workspace from a backup: refuse, unpack beside, verify, put in place. All or nothing."""
+
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import anyio
+from anyio import to_thread
+
+from appx.backup import place
+from appx.backup.format import About
+from appx.backup.make import OnStep
+from appx.backup.place import Journal
+from appx.backup.stage import stage
+from appx.domain.errors import AppxError, Conflict
+from appx.kit import clock
+from appx.store.snapshot import projects_of
+from appx.workbench.bench import Workbench
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """``aside``: the name of the directories that hold what was there before."""
+
+    about: About
+    projects: tuple[str, ...]
+    aside: str
+
+
+async def restore(state: Path, bench: Workbench, file: IO[bytes], *, force: bool, on_step: OnStep) -> Restored:
+    """Put the backup ``file`` in the place of the server's directory ``state`` and of the projects of ``bench``.
+
+    The caller holds the workspace: no server runs. Raises Conflict when there are projects and not ``force``;
+    what ``stage`` raises, and then nothing was changed.
+    """
+    await place.settle(state, bench)
+    old = await to_thread.run_sync(projects_of, state / "appx.db")
+    if old != [] and not force:
+        what = "a database that cannot be read" if old is None else f"{len(old)} projects"
+        raise Conflict(f"The workspace has {what}. With --force they are put aside and the backup takes their place.")
+    stamp = f"{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    name, aside = f"{place.STAGING}{stamp}", f"before-restore-{stamp}"
+    try:
+        staged = await stage(file, state / name, bench, into=f".{name}", on_step=on_step)
+        lost = tuple(sorted(set(old or []) - set(staged.projects)))
+        await place.begin(state, bench, Journal(name=name, aside=aside, files=staged.files, old=lost))
+    except BaseException:
+        if not place.begun(state):
+            with anyio.CancelScope(shield=True), suppress(AppxError):
+                await place.discard(state, bench, name)
+        raise
+    await place.finish(state, bench)
+    return Restored(about=staged.about, projects=staged.projects, aside=aside)

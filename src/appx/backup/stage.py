@@ -1,0 +1,108 @@
+"""Unpacks a backup beside what is there, so that until the last byte was verified nothing has changed."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TypeVar
+
+from anyio import to_thread
+
+from appx.backup import format as form
+from appx.backup.format import About
+from appx.backup.make import OnStep
+from appx.backup.reader import DAMAGED, Reader
+from appx.domain.errors import Invalid, NoSpace, Unavailable
+from appx.domain.ids import ProjectId
+from appx.store.snapshot import settle
+from appx.workbench.bench import Workbench
+
+T = TypeVar("T")
+
+ALLOWED = {form.DATABASE, form.CREDENTIALS, *form.STATE}
+OPEN_TO_ALL = {"AGENTS.md"}
+"""What the workbench may read, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """``files``: names in the staging directory. ``projects``: all of the database, also those without files."""
+
+    about: About
+    files: tuple[str, ...]
+    projects: tuple[str, ...]
+
+
+async def stage(file: IO[bytes], beside: Path, bench: Workbench, *, into: str, on_step: OnStep) -> Staged:
+    """The state to the new directory ``beside``, projects to the workspace's directory ``into``; then verify.
+
+    Raises Invalid for what is no backup, damaged, or made by a newer appx; NoSpace, Unavailable.
+    """
+    reader = await _off(Reader, file)
+    await _off(beside.mkdir, 0o700)
+    files: list[str] = []
+    place = _Place(reader, await _off(reader.next))
+    while place.name is not None:
+        project = form.project_of(place.name)
+        on_step(project or place.name)
+        if project is not None:
+            await _unpack(place, project, bench, into)
+            continue
+        if place.name not in ALLOWED:
+            raise Invalid(DAMAGED.format(f": {place.name} has no place in it"))
+        files.append(place.name.removeprefix("state/"))
+        await _off(_copy, reader, beside / files[-1])
+        place.name = await _off(reader.next)
+    if "appx.db" not in files:
+        raise Invalid(DAMAGED.format(": the database is missing"))
+    projects = await _off(lambda: settle(beside / "appx.db", beside.parent.parent))
+    return Staged(about=reader.about, files=tuple(files), projects=tuple(projects))
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where the reader is."""
+
+    reader: Reader
+    name: str | None
+
+
+async def _unpack(place: _Place, project: ProjectId, bench: Workbench, into: str) -> None:
+    """All parts of one project. They are read to their end also when tar has enough before."""
+    tar = _parts(place, project)
+    await bench.unpack(project, into, tar)
+    async for _ in tar:
+        pass
+
+
+async def _parts(place: _Place, project: ProjectId) -> AsyncIterator[bytes]:
+    number = 0
+    while place.name is not None and form.project_of(place.name) == project:
+        number += 1
+        if place.name != form.part(project, number):
+            raise Invalid(DAMAGED.format(f": {place.name} stands in the wrong place"))
+        while data := await _off(place.reader.read):
+            yield data
+        place.name = await _off(place.reader.next)
+
+
+def _copy(reader: Reader, target: Path) -> None:
+    mode = 0o644 if target.name in OPEN_TO_ALL else 0o600
+    with os.fdopen(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
+        while data := reader.read():
+            file.write(data)
+        file.flush()
+        os.fchmod(file.fileno(), mode)
+        os.fsync(file.fileno())
+
+
+async def _off(work: Callable[..., T], *given: object) -> T:
+    """In a thread; a full disk has its name."""
+    try:
+        return await to_thread.run_sync(work, *given)
+    except OSError as error:
+        if error.errno == 28:
+            raise NoSpace(
+                "The disk of the workspace is full. Nothing was changed. Make room, then try again."
+            ) from None
+        raise Unavailable(f"The backup cannot be unpacked: {error}. Nothing was changed.") from error

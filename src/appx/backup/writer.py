@@ -1,0 +1,70 @@
+"""Writes a backup, a part at a time, and remembers what it wrote for the manifest."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import IO, TypeAlias
+
+from anyio import to_thread
+
+from appx.backup import format as form
+from appx.backup.format import Entry, Manifest
+from appx.domain.ids import ProjectId
+
+Sink: TypeAlias = Callable[[bytes], Awaitable[object]]
+"""Takes the next bytes of the archive."""
+
+
+class Writer:
+    def __init__(self, sink: Sink, *, made: datetime) -> None:
+        self._sink = sink
+        self._made = made
+        self._entries: list[Entry] = []
+
+    async def add(self, name: str, data: bytes) -> None:
+        self._entries.append(Entry(name=name, size=len(data), sha256=hashlib.sha256(data).hexdigest()))
+        await self._put(form.header(name, len(data), self._made) + data + form.padding(len(data)))
+
+    async def add_file(self, name: str, file: IO[bytes], size: int) -> None:
+        """A file of which the size is known, and which does not change."""
+        seen = hashlib.sha256()
+        await self._put(form.header(name, size, self._made))
+        while chunk := await to_thread.run_sync(file.read, form.PART_BYTES):
+            seen.update(chunk)
+            await self._put(chunk)
+        await self._put(form.padding(size))
+        self._entries.append(Entry(name=name, size=size, sha256=seen.hexdigest()))
+
+    async def end(self) -> None:
+        files = tuple(self._entries)
+        await self.add(form.MANIFEST, Manifest(files=files).model_dump_json(indent=1).encode())
+        await self._put(form.END)
+
+    async def _put(self, data: bytes) -> None:
+        if data:
+            await self._sink(await to_thread.run_sync(form.packed, data))
+
+
+class Parts:
+    """A project's archive, cut into parts of ``PART_BYTES``. ``add`` what comes, then ``end``."""
+
+    def __init__(self, writer: Writer, project: ProjectId) -> None:
+        self._writer = writer
+        self._project = project
+        self._buffer = bytearray()
+        self._number = 0
+
+    async def add(self, data: bytes) -> None:
+        self._buffer += data
+        while len(self._buffer) >= form.PART_BYTES:
+            await self._write(form.PART_BYTES)
+
+    async def end(self) -> None:
+        if self._buffer:
+            await self._write(len(self._buffer))
+
+    async def _write(self, size: int) -> None:
+        self._number += 1
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        await self._writer.add(form.part(self._project, self._number), data)
