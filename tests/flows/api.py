@@ -18,12 +18,11 @@ TOKEN = "test-token-0123456789"
 WITHIN = 10.0
 
 
-class Api:
+class Client:
     """Answers as (status, JSON); every event that is read is checked against the contract."""
 
-    def __init__(self, http: httpx2.AsyncClient, server: Server) -> None:
+    def __init__(self, http: httpx2.AsyncClient) -> None:
         self.http = http
-        self.server = server
 
     async def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         answer = await self.http.request(method, path, json=body)
@@ -68,6 +67,14 @@ class Api:
         check(found, "SessionMessagesResponse")
         messages: list[dict[str, Any]] = found["messages"]
         return messages
+
+
+class Api(Client):
+    """With the server itself, which is in this process."""
+
+    def __init__(self, http: httpx2.AsyncClient, server: Server) -> None:
+        super().__init__(http)
+        self.server = server
 
 
 class Reader:
@@ -115,6 +122,17 @@ class Reader:
         return found
 
 
+def client(port: int) -> httpx2.AsyncClient:
+    """Of a server on this machine, with its token; for as many requests at once as a test likes."""
+    return httpx2.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}",
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        limits=httpx2.Limits(max_connections=None),
+        timeout=WITHIN,
+        trust_env=False,
+    )
+
+
 @asynccontextmanager
 async def serving(workspace: Path, **variables: str) -> AsyncIterator[Api]:
     """A server on a free port; stopped as SIGTERM would when the block ends."""
@@ -124,12 +142,7 @@ async def serving(workspace: Path, **variables: str) -> AsyncIterator[Api]:
     server = Server(settings, benches.local(settings))
     async with anyio.create_task_group() as tasks:
         port: int = await tasks.start(server.run)
-        async with httpx2.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}",
-            headers={"Authorization": f"Bearer {TOKEN}"},
-            timeout=WITHIN,
-            trust_env=False,
-        ) as http:
+        async with client(port) as http:
             try:
                 yield Api(http, server)
             finally:

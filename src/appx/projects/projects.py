@@ -1,15 +1,17 @@
 """The projects: created once for each name, found, listed, deleted with all that they ran."""
 
 import json
+import logging
 import secrets
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 
 import anyio
 
 from appx.apps.reap import reap
 from appx.domain.deployment import Deployment, as_json
-from appx.domain.errors import Invalid, NotFound
+from appx.domain.errors import AppxError, Invalid, NoSpace, NotFound
 from appx.domain.ids import ProjectId
 from appx.kit import clock
 from appx.projects import rows
@@ -19,7 +21,12 @@ from appx.sessions.sessions import Sessions
 from appx.store.database import Database
 from appx.workbench.bench import Workbench
 
+logger = logging.getLogger(__name__)
+
 MAX_NAME = 200
+CLEAN_SECONDS = 60.0
+"""How often what a failed delete left is tried again."""
+
 DEPLOYMENT_FILE = ".pi/deployment.json"
 
 
@@ -32,6 +39,17 @@ class Projects:
         self._sessions = sessions
         self._changing = anyio.Lock()
 
+    async def run(self) -> None:
+        """Remove what deletes left that failed, or that a crash cut off. Until cancelled."""
+        while True:
+            async with self._changing:
+                for project in await self._database.read(rows.deleting):
+                    try:
+                        await self._clean(project)
+                    except AppxError as error:
+                        logger.warning("%s is deleted, but something of it stays: %s", project, error)
+            await anyio.sleep(CLEAN_SECONDS)
+
     async def create(self, name: str, deployment: Deployment | None = None) -> Project:
         """The project of that name, made if there is none. A deployment replaces the one that it had.
 
@@ -42,6 +60,7 @@ class Projects:
             project = await self._database.read(lambda db: rows.by_name(db, name))
             if project is None:
                 return await self._make(name, deployment)
+            await self._workbench.create_project(project.id)  # an agent may have removed it
             if deployment is not None and deployment != project.deployment:
                 await self._write_deployment(project.id, deployment)
                 await self._database.write(lambda db: rows.set_deployment(db, project.id, deployment))
@@ -61,24 +80,32 @@ class Projects:
         except NotFound:
             raise NotFound(f"project not registered: {project}") from None
 
-    async def list(self) -> list[Project]:
-        """Newest first."""
-        return await self._database.read(rows.every)
+    async def list(self, *, limit: int | None = None, before: ProjectId | None = None) -> list[Project]:
+        """Newest first: at most ``limit``, of those older than ``before``."""
+        return await self._database.read(lambda db: rows.every(db, limit=limit, before=before))
 
     async def delete(self, project: ProjectId) -> None:
-        """End its turns, remove its containers, networks, volumes, images, its directory, and its record last.
+        """End its turns, delete its record, then remove its containers, networks, volumes, images and its directory.
 
-        So a delete that fails half-way can be sent again. Raises NotFound, Unavailable with what stayed.
+        Raises NotFound, Unavailable with what stayed: that is tried again later, and when the delete is sent again.
         """
         async with self._changing:
-            await self.get(project)
-            await self._sessions.delete_all(project)
-            await reap(self._workbench, project)
-            await self._workbench.remove_project(project)
-            await self._database.write(lambda db: rows.delete(db, project))
+            if not await self._database.read(lambda db: rows.taken(db, project)):
+                raise NotFound("project not found")
+            with suppress(NoSpace):  # on a full disk what follows makes room
+                await self._sessions.delete_all(project, lambda db: rows.mark_deleted(db, project))
+            await self._clean(project)
+
+    async def _clean(self, project: ProjectId) -> None:
+        """What it ran, its directory, and last the mark that there is something to remove."""
+        await reap(self._workbench, project)
+        await self._workbench.remove_project(project)
+        await self._database.write(lambda db: rows.delete(db, project))
 
     async def _make(self, name: str, deployment: Deployment | None) -> Project:
         """The directory first: a crash before the record leaves a directory that the next try takes over."""
+        for left in await self._database.read(lambda db: rows.deleting(db, name)):
+            await self._clean(left)
         project_id = await self._database.read(_free_id(slug(name)))
         project = Project(
             id=project_id,
@@ -108,7 +135,7 @@ def _checked(name: str) -> str:
 def _free_id(base: ProjectId) -> Callable[[sqlite3.Connection], ProjectId]:
     def look(db: sqlite3.Connection) -> ProjectId:
         found = base
-        while rows.by_id(db, found) is not None:
+        while rows.taken(db, found):
             found = with_suffix(base, secrets.token_hex(2))
         return found
 

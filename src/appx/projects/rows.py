@@ -32,17 +32,37 @@ def set_deployment(db: sqlite3.Connection, project: ProjectId, deployment: Deplo
 
 
 def by_id(db: sqlite3.Connection, project: ProjectId) -> Project | None:
-    return _project(db.execute("SELECT * FROM projects WHERE id = ?", (project,)).fetchone())
+    return _project(db.execute("SELECT * FROM projects WHERE id = ? AND NOT deleting", (project,)).fetchone())
 
 
 def by_name(db: sqlite3.Connection, name: str) -> Project | None:
-    return _project(db.execute("SELECT * FROM projects WHERE name = ?", (name,)).fetchone())
+    return _project(db.execute("SELECT * FROM projects WHERE name = ? AND NOT deleting", (name,)).fetchone())
 
 
-def every(db: sqlite3.Connection) -> list[Project]:
-    """Newest first."""
-    found = db.execute("SELECT * FROM projects ORDER BY created_at DESC, rowid DESC")
+def every(db: sqlite3.Connection, *, limit: int | None = None, before: ProjectId | None = None) -> list[Project]:
+    """Newest first: at most ``limit``, of those older than ``before``; none when there is no such project."""
+    older = "" if before is None else "AND (created_at, rowid) < (SELECT created_at, rowid FROM projects WHERE id = ?1)"
+    found = db.execute(
+        f"SELECT * FROM projects WHERE NOT deleting {older} ORDER BY created_at DESC, rowid DESC LIMIT ?2",  # noqa: S608
+        (before, -1 if limit is None else limit),
+    )
     return [project for project in map(_project, found) if project is not None]
+
+
+def taken(db: sqlite3.Connection, project: ProjectId) -> bool:
+    """Whether there is one of this id, or what a deleted one left."""
+    return db.execute("SELECT 1 FROM projects WHERE id = ?", (project,)).fetchone() is not None
+
+
+def mark_deleted(db: sqlite3.Connection, project: ProjectId) -> None:
+    """From here on it is gone for everybody; what it left is removed next."""
+    db.execute("UPDATE projects SET deleting = 1 WHERE id = ?", (project,))
+
+
+def deleting(db: sqlite3.Connection, name: str | None = None) -> list[ProjectId]:
+    """The deleted ones that left something; only that of ``name`` when there is one given."""
+    found = db.execute("SELECT id FROM projects WHERE deleting AND (?1 IS NULL OR name = ?1)", (name,))
+    return [ProjectId(each["id"]) for each in found]
 
 
 def delete(db: sqlite3.Connection, project: ProjectId) -> None:

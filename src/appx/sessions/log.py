@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import anyio
 
-from appx.domain.errors import AppxError, NotFound
+from appx.domain.errors import AppxError, NotFound, Unavailable
 from appx.domain.events import Event, Record
 from appx.domain.ids import Seq
 from appx.domain.messages import Block, ModelRef
@@ -28,12 +28,16 @@ class SessionLog:
         self.draft: Draft | None = None
         self.tails: dict[str, str] = {}
         """Output so far of each running call, by call id."""
+        self.readers = 0
+        self.used_at = anyio.current_time()
+        """When somebody last asked for the session or something was added."""
         self.deleted = False
         self.over = False
-        """No more will come: the session was deleted, or the server stops. Readers leave."""
+        """No more will come: the session was deleted or put away, or the server stops. Readers leave."""
         self.trouble: AppxError | None = None
         """Why the end of a turn is not stored yet; None when nothing waits."""
         self._database = database
+        self._away = False
         self._drafts = 0
         self._saved_version = 0
         self._appending = anyio.Lock()
@@ -55,6 +59,8 @@ class SessionLog:
         async with self._appending:
             if self.deleted:
                 raise NotFound("session not found: it was deleted")
+            if self._away:
+                raise Unavailable("The session was put away at this very moment. Send this again.")
             events = decide()
             if events:
                 with anyio.CancelScope(shield=True):
@@ -69,6 +75,7 @@ class SessionLog:
         self.row = row
         self.records += new
         self.trouble = None
+        self.used_at = anyio.current_time()
         if any(rows.ends_draft(event) for event in events):
             self.draft = None
             self.tails.clear()
@@ -103,6 +110,19 @@ class SessionLog:
         async with self._appending:
             self.deleted = self.over = True
         self.touch()
+
+    def idle(self, seconds: float) -> bool:
+        """Whether nothing runs, nobody reads, and nobody asked for ``seconds``."""
+        return self.row.turn is None and not self.readers and anyio.current_time() - self.used_at >= seconds
+
+    async def put_away(self, seconds: float) -> bool:
+        """Take no more facts, since this object is to be forgotten; False when it is not idle after all."""
+        async with self._appending:
+            if not self.idle(seconds):
+                return False
+            self._away = self.over = True
+        self.touch()
+        return True
 
     def touch(self) -> None:
         """Wake everybody who waits for a change."""

@@ -11,11 +11,13 @@ from appx.sessions.codec import decode_draft, decode_event, encode_draft, encode
 from appx.sessions.row import SessionRow
 
 
-def insert(db: sqlite3.Connection, row: SessionRow) -> None:
-    db.execute(
-        "INSERT INTO sessions (id, project_id, created_at) VALUES (?, ?, ?)",
-        (row.id, row.project, row.created_at.isoformat()),
+def insert(db: sqlite3.Connection, row: SessionRow) -> bool:
+    """False when its project is gone."""
+    done = db.execute(
+        "INSERT INTO sessions (id, project_id, created_at) SELECT ?, id, ? FROM projects WHERE id = ? AND NOT deleting",
+        (row.id, row.created_at.isoformat(), row.project),
     )
+    return done.rowcount == 1
 
 
 def find(db: sqlite3.Connection, project: ProjectId, session: SessionId) -> SessionRow | None:
@@ -23,9 +25,16 @@ def find(db: sqlite3.Connection, project: ProjectId, session: SessionId) -> Sess
     return _row(found) if found else None
 
 
-def of_project(db: sqlite3.Connection, project: ProjectId) -> list[SessionRow]:
-    """Newest first: the ids sort by time."""
-    found = db.execute("SELECT * FROM sessions WHERE project_id = ? ORDER BY id DESC", (project,))
+OF_PROJECT = "SELECT * FROM sessions WHERE project_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
+NEWEST = "~"
+"""Comes after every id."""
+
+
+def of_project(
+    db: sqlite3.Connection, project: ProjectId, *, limit: int | None = None, before: str = NEWEST
+) -> list[SessionRow]:
+    """Newest first, since the ids sort by time: at most ``limit``, of those older than the session ``before``."""
+    found = db.execute(OF_PROJECT, (project, before, -1 if limit is None else limit))
     return [_row(each) for each in found]
 
 
@@ -36,6 +45,10 @@ def running(db: sqlite3.Connection) -> list[SessionRow]:
 
 def delete(db: sqlite3.Connection, session: SessionId) -> None:
     db.execute("DELETE FROM sessions WHERE id = ?", (session,))
+
+
+def delete_all(db: sqlite3.Connection, project: ProjectId) -> None:
+    db.execute("DELETE FROM sessions WHERE project_id = ?", (project,))
 
 
 def records(db: sqlite3.Connection, session: SessionId) -> list[Record]:

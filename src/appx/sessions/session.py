@@ -11,6 +11,7 @@ from appx.domain.conversation import conversation
 from appx.domain.deltas import Delta
 from appx.domain.errors import AppxError, Conflict, Invalid, NotFound
 from appx.domain.events import (
+    CompactionStarted,
     Event,
     ModelChosen,
     ModelReplied,
@@ -25,7 +26,7 @@ from appx.domain.events import (
 from appx.domain.ids import CallId, QuestionId, SessionId, TurnId, uuid7
 from appx.domain.messages import Block, Message, ModelRef, UserMessage
 from appx.domain.questions import Answer, Ask, Question, misfit
-from appx.sessions.closing import closing
+from appx.sessions.closing import closing, open_compaction
 from appx.sessions.log import SessionLog
 from appx.sessions.questions import answer_to, pending
 from appx.sessions.row import SessionRow
@@ -110,6 +111,17 @@ class Session:
 
         await self.log.append_if(decide)
 
+    async def compact(self) -> None:
+        """Have the older part of the conversation summarised, as a turn of its own. Raises Conflict while one runs."""
+
+        def decide() -> tuple[Event, ...]:
+            if self.log.row.turn is not None:
+                raise Conflict("The session is running. Wait for the end of the turn, or abort it.")
+            return (CompactionStarted(turn=TurnId(uuid7()), reason="manual"),)
+
+        await self.log.append_if(decide)
+        self._wake.set()
+
     async def abort(self) -> None:
         """End the running turn, if there is one, and return when its end is stored. Raises why it cannot be stored now.
 
@@ -152,8 +164,13 @@ class Session:
             with anyio.CancelScope() as self._scope:
                 if self._aborted == turn.id:
                     self._scope.cancel()
-                await turn.deliver()
+                compacting = open_compaction(self.log.events) is not None
+                if not compacting:
+                    await turn.deliver()
                 agent = await self._open_agent(self.log.row, self.chosen, turn.ask)
+                if compacting:
+                    await agent.compact(turn, "manual")
+                    return "done", ""
                 outcome = await agent.run_turn(turn)
                 return outcome, "" if outcome == "done" else f"The turn took {agent.max_steps} steps, its limit."
         except AppxError as error:
@@ -220,6 +237,9 @@ class LiveTurn:
         self.id = id_
         self.session: SessionId = log.row.id
         self._log = log
+
+    def events(self) -> Sequence[Event]:
+        return self._log.events
 
     def messages(self) -> Sequence[Message]:
         return conversation(self._log.events)

@@ -1,31 +1,48 @@
 """All sessions: made, found, listed, deleted, and driven while somebody needs them."""
 
 import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from appx.domain.errors import NotFound, Unavailable
+from appx.domain.errors import AppxError, NoSpace, NotFound, Unavailable
+from appx.domain.events import Record
 from appx.domain.ids import ProjectId, SessionId, uuid7
 from appx.kit import clock
 from appx.sessions import rows
 from appx.sessions.closing import closing, open_turn
 from appx.sessions.log import SessionLog
-from appx.sessions.row import SessionRow
-from appx.sessions.session import OpenAgent, Session, last_model
+from appx.sessions.row import SessionRow, after
+from appx.sessions.session import STORE_AGAIN_SECONDS, OpenAgent, Session, last_model
 from appx.store.database import Database
 
 logger = logging.getLogger(__name__)
+
+IDLE_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """The task of a live session: how to end it, and to know that it has ended."""
+
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    ended: anyio.Event = field(default_factory=anyio.Event)
 
 
 class Sessions:
     """The live sessions by id, and the way to the others. ``run`` must run for sessions to be driven."""
 
-    def __init__(self, *, database: Database, open_agent: OpenAgent) -> None:
+    def __init__(self, *, database: Database, open_agent: OpenAgent, idle_seconds: float = IDLE_SECONDS) -> None:
+        """``idle_seconds``: how long a session stays in memory when nothing runs and nobody reads."""
+        self._idle_seconds = idle_seconds
         self._database = database
         self._open_agent = open_agent
         self._live: dict[SessionId, Session] = {}
-        self._scopes: dict[SessionId, anyio.CancelScope] = {}
+        self._drives: dict[SessionId, Drive] = {}
         self._opening = anyio.Lock()
         self._tasks: TaskGroup | None = None
         self._stopping = anyio.Event()
@@ -33,9 +50,10 @@ class Sessions:
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """End what a crash cut off, then own the tasks of the sessions until ``stop`` or a cancellation."""
-        await self._end_interrupted()
         try:
             async with anyio.create_task_group() as self._tasks:
+                await self._tasks.start(self._end_interrupted)
+                self._tasks.start_soon(self._put_idle_away)
                 task_status.started()
                 await self._stopping.wait()
                 self._tasks.cancel_scope.cancel()
@@ -50,14 +68,40 @@ class Sessions:
             live.log.over = True
             live.log.touch()
 
+    @property
+    def live(self) -> int:
+        """How many sessions are in memory."""
+        return len(self._live)
+
     async def create(self, project: ProjectId) -> SessionRow:
+        """Raises NotFound when the project is gone."""
         row = SessionRow(id=SessionId(uuid7()), project=project, created_at=clock.now())
-        await self._database.write(lambda db: rows.insert(db, row))
+        if not await self._database.write(lambda db: rows.insert(db, row)):
+            raise NotFound(f"project not registered: {project}")
         return row
 
-    async def list(self, project: ProjectId) -> list[SessionRow]:
-        """Newest first."""
-        return await self._database.read(lambda db: rows.of_project(db, project))
+    async def adopt(self, project: ProjectId, records: Sequence[Record]) -> SessionRow:
+        """A new session with a log that is made already: all of it, or nothing. Raises NotFound."""
+        new = SessionRow(id=SessionId(uuid7()), project=project, created_at=clock.now())
+        row = after(new, (record.event for record in records))
+
+        def work(db: sqlite3.Connection) -> bool:
+            if not rows.insert(db, row):
+                return False
+            rows.append(db, row, records)
+            return True
+
+        if not await self._database.write(work):
+            raise NotFound(f"project not registered: {project}")
+        return row
+
+    async def list(
+        self, project: ProjectId, *, limit: int | None = None, before: str | None = None
+    ) -> list[SessionRow]:
+        """Newest first: at most ``limit``, of those older than the session ``before``."""
+        return await self._database.read(
+            lambda db: rows.of_project(db, project, limit=limit, before=before or rows.NEWEST)
+        )
 
     async def get(self, project: ProjectId, session: SessionId) -> Session:
         """The live session; it is loaded when it was not. Raises NotFound."""
@@ -69,24 +113,48 @@ class Sessions:
                 live = await self._load(project, session)
             if live.log.row.project != project:
                 raise NotFound("session not found")
+            live.log.used_at = anyio.current_time()
             return live
 
     async def delete(self, project: ProjectId, session: SessionId) -> None:
         """End the running turn, then forget the session. Raises NotFound."""
-        live = await self.get(project, session)
-        await live.abort()
-        await self._database.write(lambda db: rows.delete(db, session))
-        self._forget(session)
+        await _end_turn(await self.get(project, session))
+        await self._remove(lambda row: row.id == session, lambda db: rows.delete(db, session))
 
-    async def delete_all(self, project: ProjectId) -> None:
-        for row in await self.list(project):
-            await self.delete(project, row.id)
+    async def delete_all(self, project: ProjectId, mark: Callable[[sqlite3.Connection], None]) -> None:
+        """End the turns of a project, then forget its sessions; ``mark`` is part of the same transaction."""
+        async with anyio.create_task_group() as tasks:
+            for live in self._live.values():
+                if live.log.row.project == project:
+                    tasks.start_soon(_end_turn, live)
 
-    def _forget(self, session: SessionId) -> None:
-        live = self._live.pop(session)
-        live.log.deleted = live.log.over = True
-        live.log.touch()
-        self._scopes.pop(session).cancel()
+        def work(db: sqlite3.Connection) -> None:
+            mark(db)
+            rows.delete_all(db, project)
+
+        await self._remove(lambda row: row.project == project, work)
+
+    async def _remove(self, which: Callable[[SessionRow], bool], work: Callable[[sqlite3.Connection], None]) -> None:
+        """Nobody opens a session meanwhile. When ``work`` fails, they are opened anew from what is stored."""
+        async with self._opening:
+            for live in [each for each in self._live.values() if which(each.log.row)]:
+                await live.log.close()
+                await self._end_drive(live)
+            await self._database.write(work)
+
+    async def _end_drive(self, live: Session) -> None:
+        drive = self._drives[live.log.row.id]
+        drive.scope.cancel()
+        await drive.ended.wait()
+
+    async def _put_idle_away(self) -> None:
+        """Let go of the sessions that nobody needs; who comes next opens them from what is stored. Until cancelled."""
+        while True:
+            await anyio.sleep(self._idle_seconds / 4)
+            async with self._opening:
+                for live in [each for each in self._live.values() if each.log.idle(self._idle_seconds)]:
+                    if await live.log.put_away(self._idle_seconds):
+                        await self._end_drive(live)
 
     async def _load(self, project: ProjectId, session: SessionId) -> Session:
         if self._tasks is None:
@@ -94,34 +162,62 @@ class Sessions:
         row = await self._database.read(lambda db: rows.find(db, project, session))
         if row is None:
             raise NotFound("session not found")
-        live = Session(log=await self._log(row), open_agent=self._open_agent)
+        log = await self._log(row)
+        await self._interrupt(log)
+        live = Session(log=log, open_agent=self._open_agent)
         self._live[session] = live
-        self._scopes[session] = anyio.CancelScope()
-        self._tasks.start_soon(self._drive, live, name=f"session {session}")
+        self._drives[session] = Drive()
+        self._tasks.start_soon(self._drive, live, self._drives[session], name=f"session {session}")
         return live
 
-    async def _drive(self, live: Session) -> None:
+    async def _drive(self, live: Session, drive: Drive) -> None:
         session = live.log.row.id
-        with self._scopes[session]:
-            try:
-                await live.run()
-            except Exception:  # a defect ends this session until the next start, never the server
-                logger.exception("session %s cannot go on", session)
+        try:
+            with drive.scope:
+                try:
+                    await live.run()
+                except Exception:  # a defect ends this session, never the server; who comes next opens it anew
+                    logger.exception("session %s cannot go on", session)
+            live.log.over = True
+            live.log.touch()
+            del self._live[session], self._drives[session]
+        finally:
+            drive.ended.set()
 
     async def _log(self, row: SessionRow) -> SessionLog:
         records = await self._database.read(lambda db: rows.records(db, row.id))
         return SessionLog(database=self._database, row=row, records=records)
 
-    async def _end_interrupted(self) -> None:
-        """Give every turn that the last server left open a stated end."""
-        for row in await self._database.read(rows.running):
-            log = await self._log(row)
-            turn = open_turn(log.events)
-            if turn is None:
-                continue
-            model, seen = await log.seen_before_crash() or (last_model(log.events), ())
-            detail = "The server ended before the turn did. Prompt again to go on."
-            await log.append(
-                *closing(log.events, turn=turn, outcome="interrupted", detail=detail, model=model, seen=seen)
-            )
-            logger.warning("turn %s of session %s was interrupted", turn, row.id)
+    async def _end_interrupted(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Give every turn that the last server left open a stated end; what finds no room now, as soon as there is."""
+        left = [row for row in await self._database.read(rows.running) if not await self._ended(row)]
+        task_status.started()
+        while left:
+            await anyio.sleep(STORE_AGAIN_SECONDS)
+            left = [row for row in left if not await self._ended(row)]
+
+    async def _ended(self, row: SessionRow) -> bool:
+        async with self._opening:
+            try:
+                if row.id not in self._live:  # else its turn was ended when it was opened
+                    await self._interrupt(await self._log(row))
+            except AppxError as error:
+                logger.error("the interrupted turn of session %s cannot be ended: %s", row.id, error)  # noqa: TRY400
+                return False
+            return True
+
+    async def _interrupt(self, log: SessionLog) -> None:
+        """End the turn that is open although nobody works on it, if there is one."""
+        turn = open_turn(log.events)
+        if turn is None:
+            return
+        model, seen = await log.seen_before_crash() or (last_model(log.events), ())
+        detail = "The server ended before the turn did. Prompt again to go on."
+        await log.append(*closing(log.events, turn=turn, outcome="interrupted", detail=detail, model=model, seen=seen))
+        logger.warning("turn %s of session %s was interrupted", turn, log.row.id)
+
+
+async def _end_turn(live: Session) -> None:
+    """Before its log is deleted: a full disk does not hinder that."""
+    with suppress(NoSpace, Unavailable):
+        await live.abort()

@@ -1,5 +1,6 @@
 """The database: one file, one writer, one reader. What ``write`` returned from is on the disk."""
 
+import errno
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,11 +10,19 @@ from typing import TypeVar
 from anyio import CapacityLimiter, to_thread
 
 from appx.domain.errors import AppxError, Misconfigured, NoSpace, Unavailable
+from appx.kit.unfinished import unfinished_name
 from appx.store.schema import MIGRATIONS
+from appx.store.snapshot import schema_version, snapshot
 
 T = TypeVar("T")
 
 BUSY_MILLIS = 5_000
+
+CHECK_BYTES = 100 << 20
+"""Up to this size the file is checked page by page after a crash. Measured for 100 MiB: 0.2 s, 2.7 s from a cold disk;
+after a clean stop there is no reason to, and what it would have found is named when it is first read."""
+
+DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class Database:
@@ -30,14 +39,16 @@ class Database:
         """
         self.path = path
         try:
+            crashed = _has_rest(path)
+            path.touch(mode=0o600)  # SQLite gives its -wal and -shm files the mode of this one
             self._writer = _connect(path)
             _migrate(self._writer, path)
+            _check_writable(self._writer)
             self._reader = _connect(path)
-        except sqlite3.DatabaseError as error:
-            raise Misconfigured(
-                f"The database {path} cannot be opened ({error}). Move it away together with its -wal and -shm files, "
-                f"put the newest backup in its place, and start again."
-            ) from error
+            if crashed and path.stat().st_size <= CHECK_BYTES:
+                _check(self._reader)
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise Misconfigured(_cannot_start(error, path)) from error
         self._one_writer = CapacityLimiter(1)
         self._one_reader = CapacityLimiter(1)
 
@@ -74,15 +85,48 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _has_rest(path: Path) -> bool:
+    """Whether the last server ended without closing it: a clean stop leaves no -wal file."""
+    wal = path.with_name(f"{path.name}-wal")
+    return wal.exists() and wal.stat().st_size > 0
+
+
+def _check_writable(connection: sqlite3.Connection) -> None:
+    """What SQLite cannot open for writing, it opens for reading, without a word and until it is closed."""
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    problems = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
+    if problems != ["ok"]:
+        error = sqlite3.DatabaseError(problems[0].replace("\n", " "))
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+
+
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = schema_version(connection)
     if version > len(MIGRATIONS):
         raise Misconfigured(
             f"The database {path} was written by a newer appx (schema {version}, this one knows {len(MIGRATIONS)}). "
             "Start that version, or restore a backup that is older."
         )
+    if 0 < version < len(MIGRATIONS):
+        _keep(path, version)
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+        try:
+            connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _keep(path: Path, version: int) -> None:
+    """Leave a copy beside, for who wants to go back to the appx of that version. Raises NoSpace, Unavailable."""
+    unfinished = path.with_name(unfinished_name())
+    snapshot(path, unfinished)
+    unfinished.replace(path.with_name(f"{path.name}.before-{version}"))
 
 
 @contextmanager
@@ -101,11 +145,37 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def _our_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.OperationalError as error:
+    except sqlite3.IntegrityError:  # a defect of ours
+        raise
+    except sqlite3.DatabaseError as error:
         raise _translated(error, path) from error
 
 
-def _translated(error: sqlite3.OperationalError, path: Path) -> AppxError:
-    if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+def _translated(error: sqlite3.DatabaseError, path: Path) -> AppxError:
+    if _code(error) == sqlite3.SQLITE_FULL:
         return NoSpace(f"The disk that holds {path} is full. Nothing was changed. Make room, then try again.")
+    if _code(error) in DAMAGED:
+        return Unavailable(_damaged(error, path))
     return Unavailable(f"The database {path} does not work now: {error}. Nothing was changed.")
+
+
+def _cannot_start(error: OSError | sqlite3.DatabaseError, path: Path) -> str:
+    if isinstance(error, sqlite3.DatabaseError) and _code(error) in DAMAGED:
+        return _damaged(error, path)
+    full = error.errno == errno.ENOSPC if isinstance(error, OSError) else _code(error) == sqlite3.SQLITE_FULL
+    if full:
+        return f"The disk that holds {path} is full ({error}). Make room, then start again."
+    return f"The database {path} cannot be opened ({error}). Look at the disk and at who may write there."
+
+
+def _damaged(error: sqlite3.DatabaseError, path: Path) -> str:
+    return (
+        f"The database {path} is damaged ({error}). Put the newest backup in its place: stop the server, run "
+        "`appx restore --force FILE` with the FILE that `appx backup` made, and start again. "
+        "What is there now is put aside, not removed."
+    )
+
+
+def _code(error: sqlite3.DatabaseError) -> int:
+    """The primary code; 0 for an error of Python's own."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

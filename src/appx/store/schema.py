@@ -1,4 +1,7 @@
-"""The schema, as the list of migrations that led to it. Only ever append to the list."""
+"""The schema, as the list of migrations that led to it. Only ever append to the list.
+
+Each is one transaction. When you append one, put what the version before writes into ``tests/unit/store/data``.
+"""
 
 MIGRATIONS: tuple[str, ...] = (
     # 1: projects, sessions and their logs.
@@ -31,5 +34,9 @@ MIGRATIONS: tuple[str, ...] = (
         session_id TEXT PRIMARY KEY REFERENCES sessions (id) ON DELETE CASCADE,
         draft TEXT NOT NULL
     ) STRICT;
+    """,
+    # 2: a project that is being deleted is gone for everybody, and a crash does not bring it back.
+    """
+    ALTER TABLE projects ADD COLUMN deleting INTEGER NOT NULL DEFAULT 0;
     """,
 )

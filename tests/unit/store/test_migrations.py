@@ -1,0 +1,145 @@
+"""A database of any earlier version opens, with all that is in it; a migration that is cut off changed nothing.
+
+``data/version-N.sql`` is what ``sqlite3`` dumps of a database that the code of version N wrote, and its version.
+"""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from appx.domain.errors import Misconfigured, NoSpace
+from appx.domain.ids import ProjectId, SessionId
+from appx.projects import rows as projects
+from appx.sessions import rows as sessions
+from appx.store import database as module
+from appx.store.database import Database
+from appx.store.schema import MIGRATIONS
+
+pytestmark = pytest.mark.anyio
+
+DATA = Path(__file__).parent / "data"
+EARLIER = range(1, len(MIGRATIONS))
+KINDS = {
+    1: {
+        "model_chosen", "turn_started", "prompt_queued", "prompt_delivered", "model_replied", "retry_started",
+        "retry_ended", "tool_started", "tool_finished", "turn_ended",
+    }
+}  # fmt: skip
+"""The events that each version knew first."""
+
+
+def old(path: Path, version: int) -> Path:
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript((DATA / f"version-{version}.sql").read_text())
+    return path
+
+
+def dump(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as db:
+        return [*db.iterdump(), *map(str, db.execute("PRAGMA user_version"))]
+
+
+@pytest.mark.parametrize("version", EARLIER)
+async def test_all_that_an_earlier_version_wrote_is_read(tmp_path: Path, version: int) -> None:
+    database = Database(old(tmp_path / "appx.db", version))
+    found = await database.read(projects.every)
+    assert [each.name for each in found] == ["Blog", "Shop"]
+    rows = await database.read(lambda db: sessions.of_project(db, ProjectId("shop")))
+    assert [row.message_count for row in rows] == [0, 1, 7]
+    logs = [await database.read(lambda db, row=row: sessions.records(db, row.id)) for row in rows]  # type: ignore[misc]
+    kinds = {record.event.type for log in logs for record in log}
+    assert kinds == set().union(*(KINDS.get(each, set()) for each in range(1, version + 1)))
+    draft = await database.read(lambda db: sessions.draft(db, SessionId(rows[1].id)))
+    assert draft is not None
+    assert [block.type for block in draft[1]] == ["thinking", "text"]
+    database.close()
+
+
+@pytest.mark.parametrize("version", EARLIER)
+def test_a_migrated_database_has_the_schema_of_a_new_one(tmp_path: Path, version: int) -> None:
+    Database(old(tmp_path / "old.db", version)).close()
+    Database(tmp_path / "new.db").close()
+
+    def schema(path: Path) -> list[object]:
+        with closing(sqlite3.connect(path)) as db:
+            tables = [row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY 1")]
+            indexes = db.execute("SELECT name, tbl_name FROM sqlite_schema WHERE type = 'index' ORDER BY 1").fetchall()
+            columns = [db.execute("SELECT * FROM pragma_table_xinfo(?)", (table,)).fetchall() for table in tables]
+            return [tables, indexes, columns, db.execute("PRAGMA user_version").fetchone()]
+
+    assert schema(tmp_path / "old.db") == schema(tmp_path / "new.db")
+
+
+@pytest.mark.parametrize("version", EARLIER)
+def test_a_copy_of_the_earlier_version_is_kept(tmp_path: Path, version: int) -> None:
+    path = old(tmp_path / "appx.db", version)
+    before = dump(path)
+    Database(path).close()
+    kept = tmp_path / f"appx.db.before-{version}"
+    assert dump(kept) == before
+    assert kept.stat().st_mode & 0o077 == 0
+    Database(path).close()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["appx.db", kept.name]
+
+
+def test_a_migration_that_fails_in_the_middle_changed_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "appx.db"
+    Database(path).close()
+    before = dump(path)
+    broken = "CREATE TABLE half (x); INSERT INTO half VALUES (1); INSERT INTO nowhere VALUES (1);"
+    monkeypatch.setattr(module, "MIGRATIONS", (*MIGRATIONS, broken))
+    with pytest.raises(Misconfigured, match="nowhere"):
+        Database(path)
+    assert dump(path) == before
+    monkeypatch.undo()
+    Database(path).close()
+
+
+KILLED = """
+    import sys
+    from pathlib import Path
+    from appx.store import database
+    slow = (
+        "CREATE TABLE half (x); INSERT INTO half WITH RECURSIVE n (x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n "
+        "WHERE x < 100000000) SELECT randomblob(500) FROM n"
+    )
+    database.MIGRATIONS = (*database.MIGRATIONS, slow)
+    database.Database(Path(sys.argv[1]))
+"""
+
+
+def test_a_migration_that_is_killed_in_the_middle_changed_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "appx.db"
+    Database(path).close()
+    before = dump(path)
+    environment = {"PYTHONPATH": "src"}
+    script = textwrap.dedent(KILLED)
+    with subprocess.Popen([sys.executable, "-c", script, str(path)], env=environment) as child:
+        wal = tmp_path / "appx.db-wal"
+        until = time.monotonic() + 15
+        while not (wal.exists() and wal.stat().st_size > 8_000_000) and time.monotonic() < until:
+            time.sleep(0.02)
+        child.send_signal(signal.SIGKILL)
+    assert wal.stat().st_size > 8_000_000, "the migration had begun"
+    Database(path).close()
+    assert dump(path) == before
+
+
+def test_without_room_for_the_copy_the_start_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = old(tmp_path / "appx.db", 1)
+    before = dump(path)
+
+    def full(_database: Path, _target: Path) -> int:
+        raise NoSpace("The disk is full.")
+
+    monkeypatch.setattr(module, "snapshot", full)
+    with pytest.raises(NoSpace):
+        Database(path)
+    assert dump(path) == before
