@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from appx.domain import deployment as domain
+from appx.http.shapes import AgentMessage, Published
 from appx.kit import clock
 from appx.projects.rows import Project
-from appx.sessions.row import SessionRow
+from appx.sessions import row as sessions
 
 MAX_PROMPT = 1_000_000
 
@@ -18,16 +19,38 @@ class Body(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
 
 
-class OkResponse(Body):
+def never_null(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Publish that a field without a value is left out, as the contract has it, not null."""
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        found = schema["properties"].get(key, {})
+        if field.is_required() or field.default is not None or "anyOf" not in found:
+            continue
+        rest = [each for each in found.pop("anyOf") if each != {"type": "null"}]
+        found.update(rest[0] if len(rest) == 1 else {"anyOf": rest})
+        found.pop("default", None)
+        if key in schema.get("required", ()):
+            schema["required"].remove(key)
+    if not schema.get("required", True):
+        del schema["required"]  # else it would not be the schema of the request any more, and get another name
+
+
+class Answer(Body):
+    """What is always there is published as such. The routes leave out what is None: ``response_model_exclude_none``."""
+
+    model_config = ConfigDict(json_schema_extra=never_null, json_schema_serialization_defaults_required=True)
+
+
+class OkResponse(Answer):
     ok: Literal[True] = True
 
 
-class ErrorResponse(Body):
+class ErrorResponse(Answer):
     error: str
     """A sentence that says what is wrong and what to do."""
 
 
-class HealthResponse(Body):
+class HealthResponse(Answer):
     ok: Literal[True] = True
     service: Literal["agent-server"] = "agent-server"
     time: str
@@ -35,23 +58,23 @@ class HealthResponse(Body):
     """Readers of each session's event stream."""
 
 
-class ReadyResponse(Body):
+class ReadyResponse(Answer):
     ready: bool
     podman: str
     problems: list[str]
 
 
-class LoginCodeResponse(Body):
+class LoginCodeResponse(Answer):
     path: str
     """Open this path once, within ten minutes, in a browser."""
 
 
-class DeploymentTarget(Body):
+class DeploymentTarget(Answer):
     port: Annotated[int | None, Field(ge=1024, le=65_535, strict=True)] = None
     url: Annotated[str | None, Field(max_length=2_000)] = None
 
 
-class Deployment(Body):
+class Deployment(Answer):
     dev: DeploymentTarget | None = None
     prod: DeploymentTarget | None = None
 
@@ -64,7 +87,7 @@ class CreateProjectRequest(Body):
     deployment: Deployment | None = None
 
 
-class ProjectInfo(Body):
+class ProjectInfo(Answer):
     id: str
     name: str
     project_dir: Annotated[str, Field(alias="projectDir")]
@@ -83,20 +106,20 @@ class ProjectInfo(Body):
         )
 
 
-class ListProjectsResponse(Body):
+class ListProjectsResponse(Answer):
     projects: list[ProjectInfo]
 
 
-class CreateSessionResponse(Body):
+class CreateSessionResponse(Answer):
     id: str
     created_at: Annotated[str, Field(alias="createdAt")]
 
     @classmethod
-    def of(cls, row: SessionRow) -> "CreateSessionResponse":
+    def of(cls, row: sessions.SessionRow) -> "CreateSessionResponse":
         return cls(id=row.id, created_at=clock.iso(row.created_at))
 
 
-class SessionInfo(Body):
+class SessionRow(Answer):
     id: str
     created_at: Annotated[str, Field(alias="createdAt")]
     first_message: Annotated[str, Field(alias="firstMessage")]
@@ -104,7 +127,7 @@ class SessionInfo(Body):
     running: bool
 
     @classmethod
-    def of(cls, row: SessionRow) -> "SessionInfo":
+    def of(cls, row: sessions.SessionRow) -> "SessionRow":
         return cls(
             id=row.id,
             created_at=clock.iso(row.created_at),
@@ -114,15 +137,17 @@ class SessionInfo(Body):
         )
 
 
-class ListSessionsResponse(Body):
-    sessions: list[SessionInfo]
+class ListSessionsResponse(Answer):
+    sessions: list[SessionRow]
 
 
-class SessionMessagesResponse(Body):
+class SessionMessagesResponse(Answer):
     id: str
-    messages: list[dict[str, Any]]
+    messages: Annotated[list[dict[str, Any]], Published(list[AgentMessage])]
     seq: int
     """The number of the newest record: follow the events from here with ``?after=``."""
+    earlier: int | None = None
+    """Ask with ``?before=`` this for what was said earlier. Not there when this is the beginning."""
 
 
 class PromptRequest(Body):

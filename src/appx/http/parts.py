@@ -13,6 +13,7 @@ from appx.http.once import Once
 from appx.models.registry import Models
 from appx.projects.projects import Projects
 from appx.projects.rows import Project
+from appx.projects.templates import Templates
 from appx.sessions.log import SessionLog
 from appx.sessions.session import Session
 from appx.sessions.sessions import Sessions
@@ -26,6 +27,7 @@ class Parts:
     projects: Projects
     sessions: Sessions
     models: Models
+    templates: Templates
     workbench: Workbench
     gate: Gate
     readers: Counter[str] = field(default_factory=Counter)

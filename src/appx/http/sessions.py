@@ -2,36 +2,36 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query
+from anyio import to_thread
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
 from appx.domain.messages import UserMessage
 from appx.http import sse, story
 from appx.http.bodies import (
     CreateSessionResponse,
-    ErrorResponse,
     ListSessionsResponse,
     OkResponse,
     PromptRequest,
     SessionMessagesResponse,
     SessionRow,
 )
-from appx.http.once import Once
+from appx.http.once import Once, encode
+from appx.http.pages import BeforeRecord, BeforeSession, Limit, page
 from appx.http.parts import Here, ThisProject, ThisSession
 
-UNKNOWN: dict[int | str, dict[str, object]] = {
-    404: {"model": ErrorResponse, "description": "There is no such project or session."}
-}
 STREAM = {"X-Accel-Buffering": "no", "Cache-Control": "no-cache"}
 
 
-routes = APIRouter(prefix="/v1/projects/{projectId}/sessions", tags=["sessions"], responses=UNKNOWN)
+routes = APIRouter(prefix="/v1/projects/{projectId}/sessions", tags=["sessions"])
 
 
 @routes.get("", operation_id="listSessions")
-async def list_sessions(parts: Here, project: ThisProject) -> ListSessionsResponse:
-    """The sessions of a project, newest first."""
-    rows = await parts.sessions.list(project.id)
+async def list_sessions(
+    parts: Here, project: ThisProject, limit: Limit = None, before: BeforeSession = None
+) -> ListSessionsResponse:
+    """The sessions of a project, newest first: all, or a page of them."""
+    rows = await parts.sessions.list(project.id, limit=limit, before=before)
     return ListSessionsResponse(sessions=[SessionRow.of(row) for row in rows])
 
 
@@ -41,11 +41,14 @@ async def create_session(parts: Here, project: ThisProject) -> CreateSessionResp
     return CreateSessionResponse.of(await parts.sessions.create(project.id))
 
 
-@routes.get("/{id}", operation_id="getSessionMessages")
-async def get_session_messages(session: ThisSession) -> SessionMessagesResponse:
-    """All that was said."""
+@routes.get("/{id}", operation_id="getSessionMessages", response_model=SessionMessagesResponse)
+async def get_session_messages(session: ThisSession, limit: Limit = None, before: BeforeRecord = None) -> Response:
+    """What was said: all, or the newest of it. A transcript may be long, so a thread encodes it."""
     log = session.log
-    return SessionMessagesResponse(id=log.row.id, messages=story.messages(log.records), seq=len(log.records))
+    records, earlier = page(log.records, limit=limit, before=before)
+    about = {"id": log.row.id, "seq": len(log.records)} | ({} if earlier is None else {"earlier": earlier})
+    data = await to_thread.run_sync(lambda: encode(about | {"messages": story.messages(records)}))
+    return Response(data, media_type="application/json")
 
 
 @routes.delete("/{id}", operation_id="deleteSession")
@@ -56,9 +59,10 @@ async def delete_session(parts: Here, session: ThisSession) -> OkResponse:
 
 
 @routes.post("/{id}/prompt", operation_id="sendPrompt")
-async def send_prompt(session: ThisSession, body: PromptRequest) -> OkResponse:
+async def send_prompt(parts: Here, session: ThisSession, body: PromptRequest) -> OkResponse:
     """Ask for a turn. Answered as soon as the prompt is stored; while a turn runs, it is delivered into that."""
-    await session.prompt(UserMessage(text=body.text))
+    text = await parts.templates.expand(session.log.row.project, body.text)
+    await session.prompt(UserMessage(text=text))
     return OkResponse()
 
 

@@ -4,12 +4,15 @@ A reader first lets it ``skip`` the records that it already knows, then asks for
 between for those of the draft. Fed with the same records, every reader is told the same.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from appx.domain import conversation
 from appx.domain.events import (
+    Compacted,
+    CompactionFailed,
+    CompactionStarted,
     ModelChosen,
     ModelReplied,
     PromptDelivered,
@@ -27,6 +30,7 @@ from appx.domain.events import (
 from appx.domain.ids import CallId
 from appx.domain.messages import Message, Reply, Text, Thinking, ToolCall, ToolMessage, Usage
 from appx.http import wire
+from appx.http.notes import note
 from appx.http.once import plainly
 from appx.http.wire import Json
 from appx.kit import clock
@@ -54,6 +58,7 @@ class Story:
         self._lean = lean
         self._once = once
         self._shown: Shown | None = None
+        self._running = False
         self._step_open = False
         self._reply: object = None
         self._results: list[object] = []
@@ -65,6 +70,18 @@ class Story:
     def skip(self, record: Record) -> None:
         """Take note of a record that the reader already knows."""
         self.tell(record)
+
+    def skip_all(self, records: Sequence[Record]) -> None:
+        """As ``skip`` of each, at the cost of the last turn: of those before, only who still waits counts."""
+        begins = (at for at in range(len(records) - 1, -1, -1) if isinstance(records[at].event, TurnStarted))
+        start = next(begins, 0)
+        for record in records[:start]:
+            if isinstance(record.event, PromptQueued):
+                self._queue.append(record.event.prompt.text)
+            elif isinstance(record.event, PromptDelivered):
+                self._queue.pop(0)
+        for record in records[start:]:
+            self.skip(record)
 
     def tell(self, record: Record) -> list[Json]:
         """The wire events of ``record``, in order."""
@@ -83,8 +100,17 @@ class Story:
                 return self._finished(event, record)
             case TurnEnded():
                 return self._ended(event)
-            case ModelChosen() | RetryStarted() | RetryEnded() | QuestionAsked() | QuestionAnswered():
-                return _note(event)
+            case (
+                ModelChosen()
+                | RetryStarted()
+                | RetryEnded()
+                | QuestionAsked()
+                | QuestionAnswered()
+                | CompactionStarted()
+                | Compacted()
+                | CompactionFailed()
+            ):
+                return note(event)
 
     def progress(self, draft: Draft) -> list[Json]:
         """What came since the reader was last shown ``draft``; a reader that comes late gets it whole, once."""
@@ -153,17 +179,21 @@ class Story:
         return [{"type": "turn_start"}]
 
     def _prompted(self, event: TurnStarted | PromptDelivered, record: Record) -> list[Json]:
-        if isinstance(event, TurnStarted):
-            self._said = []
-            told: list[Json] = [{"type": "agent_start"}]
-        else:
+        told: list[Json] = []
+        if isinstance(event, PromptDelivered):
             self._queue.pop(0)
-            told = [self._queue_update()]
+            told.append(self._queue_update())
+        if not self._running:
+            self._running, self._said = True, []
+            told.append({"type": "agent_start"})
         return [*told, *self._open_step(), *self._message(event.prompt, record)]
 
     def _ended(self, event: TurnEnded) -> list[Json]:
         """``outcome`` and ``detail`` go beyond the contract: a limit has no message of its own."""
         self._open_calls = {}
+        if not self._running:
+            return []
+        self._running = False
         end: Json = {"type": "agent_end", "messages": self._said, "willRetry": False, "outcome": event.outcome}
         return [*self._end_step(), end | ({"detail": event.detail} if event.detail else {})]
 
@@ -262,29 +292,6 @@ def _end(index: int, block: DraftBlock | Text | Thinking | ToolCall) -> Json:
             return {"type": "thinking_end", "contentIndex": index, "content": found.text}
         case ToolCall():
             return {"type": "toolcall_end", "contentIndex": index, "toolCall": wire.block(found)}
-
-
-def _note(event: ModelChosen | RetryStarted | RetryEnded | QuestionAsked | QuestionAnswered) -> list[Json]:
-    """What is told by itself, whatever was told before. The contract has no event for an answer."""
-    match event:
-        case ModelChosen(thinking=level):
-            return [{"type": "thinking_level_changed", "level": level}]
-        case RetryStarted():
-            told = {
-                "type": "auto_retry_start",
-                "attempt": event.attempt,
-                "maxAttempts": event.max_attempts,
-                "delayMs": event.delay_ms,
-                "errorMessage": event.error,
-            }
-            return [told]
-        case RetryEnded():
-            final = {"finalError": event.error} if event.error else {}
-            return [{"type": "auto_retry_end", "success": event.ok, "attempt": event.attempt, **final}]
-        case QuestionAsked(id=asked, question=question):
-            return [wire.question(asked, question)]
-        case QuestionAnswered():
-            return []
 
 
 def messages(records: Iterable[Record]) -> list[Json]:
