@@ -1,5 +1,6 @@
 """The system prompt: pure assembly of the parts that ``projects.agents`` gathered."""
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -7,6 +8,9 @@ from importlib import resources
 
 from appx.domain.deployment import Deployment, Target
 from appx.domain.ids import ProjectId
+
+MAX_FILE = 32 * 1024
+"""Bytes of one file of instructions. There are at most six: with the list of skills about 60,000 tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +37,30 @@ def base_prompt() -> str:
     return resources.files("appx.agent").joinpath("base_prompt.md").read_text(encoding="utf-8")
 
 
-def system_prompt(*, base: str, files: Iterable[ContextFile], place: Place, today: date) -> str:
-    """Base, instructions from general to particular, deployment, date and directory."""
-    parts = [base.strip()]
+def cut(path: str, data: bytes) -> str:
+    """The text of a file, at most MAX_FILE bytes of it, and what was left out. ``data`` may be longer."""
+    if len(data) <= MAX_FILE:
+        return data.decode(errors="replace")
+    end = data.rfind(b"\n", 0, MAX_FILE) + 1 or MAX_FILE
+    text = data[:end].decode(errors="ignore" if end == MAX_FILE else "replace").rstrip("\n")
+    return f"{text}\n[{path} is cut here, after {end:,} bytes. The rest: bash: tail -c +{end + 1} {shlex.quote(path)}]"
+
+
+def system_prompt(
+    *,
+    base: str,
+    added: Iterable[str] = (),
+    files: Iterable[ContextFile],
+    place: Place,
+    skills: str = "",
+    today: date,
+) -> str:
+    """Base, what is added to it, instructions from general to particular, deployment, skills, date and directory."""
+    parts = [base.strip(), *(text.strip() for text in added)]
     parts += [f"# Instructions from {file.path}\n\n{file.text.strip()}" for file in files]
-    parts += [deployment_section(place), f"Today is {today.isoformat()}. You work in {place.directory}."]
-    return "\n\n".join(parts) + "\n"
+    parts += [deployment_section(place), skills.strip()]
+    parts += [f"Today is {today.isoformat()}. You work in {place.directory}."]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def deployment_section(place: Place) -> str:

@@ -49,6 +49,9 @@ class Settings(BaseModel):
     builder_prompt: Annotated[Path | None, Field(alias="APPX_BUILDER_PROMPT")] = None
     """The builder prompt, copied to `.pi-global/AGENTS.md` at start unless the workspace has one."""
 
+    skill_paths: Annotated[str | None, Field(alias="PI_SKILL_PATHS", pattern=r"^/[^:]*(:/[^:]*)*$")] = None
+    """Directories with skills for all projects, absolute, with `:` between them."""
+
     app_ports: Annotated[str, Field(alias="APPX_APP_PORTS", pattern=r"^\d{1,5}(-\d{1,5})?$")] = "3000-3010"
     """The ports of apps that reach the host: what the builder container publishes."""
 
@@ -98,6 +101,11 @@ class Settings(BaseModel):
     def state_dir(self) -> Path:
         """The server's own directory."""
         return self.workspace_dir / ".pi-global"
+
+    @property
+    def skill_dirs(self) -> tuple[Path, ...]:
+        """The directories of ``skill_paths``."""
+        return tuple(Path(each) for each in (self.skill_paths or "").split(":") if each)
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

@@ -18,6 +18,7 @@ from appx.models.litellm import LitellmSettings
 from appx.models.registry import Models
 from appx.projects.agents import Agents
 from appx.projects.projects import Projects
+from appx.projects.templates import Templates
 from appx.sessions.sessions import Sessions
 from appx.settings.settings import Settings
 from appx.store.database import Database
@@ -49,10 +50,12 @@ class Server:
             runtime=settings.container_runtime,
             ports=settings.app_ports,
             max_steps=settings.max_steps,
+            skill_dirs=settings.skill_dirs,
         )
         self._sessions = Sessions(database=self._database, open_agent=self._agents.open)
         self._projects = Projects(database=self._database, workbench=workbench, sessions=self._sessions)
         parts = Parts(
+            templates=Templates(workbench=workbench, shared=settings.state_dir / "prompts"),
             projects=self._projects,
             sessions=self._sessions,
             models=self.models,

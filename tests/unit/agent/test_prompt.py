@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appx.agent.prompt import ContextFile, Place, base_prompt, deployment_section, system_prompt
+from appx.agent.prompt import MAX_FILE, ContextFile, Place, base_prompt, cut, deployment_section, system_prompt
 from appx.domain.deployment import Deployment, Target
 from appx.domain.ids import ProjectId
 from appx.models.demo import place
@@ -29,8 +29,37 @@ def test_nothing_is_lost_and_the_order_stays(base: str, files: list[ContextFile]
         found = prompt.find(part.strip(), at)
         assert found >= at
         at = found + len(part.strip())
-    assert prompt.index("# Deployment", at) > 0
+    assert prompt.find("# Deployment", at) >= at
     assert prompt.endswith("Today is 2026-11-24. You work in /workspace/tea-shop.\n")
+
+
+def test_what_is_added_follows_the_base_and_skills_follow_the_deployment() -> None:
+    file = ContextFile(path="AGENTS.md", text="file")
+    prompt = system_prompt(
+        base="base", added=["more", ""], files=[file], place=here(), skills="# Skills\n\n- tea", today=TODAY
+    )
+    assert prompt.startswith("base\n\nmore\n\n# Instructions from AGENTS.md\n\nfile\n\n# Deployment\n")
+    assert prompt.endswith("\n\n# Skills\n\n- tea\n\nToday is 2026-11-24. You work in /workspace/tea-shop.\n")
+
+
+def test_a_file_that_fits_is_whole() -> None:
+    assert cut("a", b"x" * MAX_FILE) == "x" * MAX_FILE
+    assert cut("a", b"\xff words\n") == "\ufffd words\n"
+
+
+def test_a_long_file_is_cut_behind_a_line_and_the_way_to_its_rest_is_told() -> None:
+    line = b"0123456789\n"
+    kept = MAX_FILE // len(line)
+    text = cut("my notes.md", line * 10_000)
+    assert text.startswith((line * kept).decode())
+    rest = f"[my notes.md is cut here, after 32,758 bytes. The rest: bash: tail -c +{kept * 11 + 1} 'my notes.md']"
+    assert text.endswith(f"9\n{rest}")
+
+
+@given(st.binary(max_size=50), st.integers(1, 50))
+def test_no_file_takes_more_than_its_room(unit: bytes, times: int) -> None:
+    data = unit * (MAX_FILE // 100) * times
+    assert len(cut("a", data)) <= MAX_FILE + 100
 
 
 def test_the_agent_is_told_where_its_apps_go() -> None:

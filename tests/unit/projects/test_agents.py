@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from appx.agent.prompt import MAX_FILE, base_prompt
 from appx.domain.errors import NotFound
 from appx.domain.events import ModelChosen
 from appx.domain.ids import ProjectId, SessionId
@@ -14,11 +15,12 @@ from appx.domain.questions import Answer, Question
 from appx.kit import clock
 from appx.models.registry import Models
 from appx.projects import rows
-from appx.projects.agents import MAX_CONTEXT_FILE, Agents
+from appx.projects.agents import Agents
 from appx.projects.rows import Project
 from appx.sessions.row import SessionRow
 from appx.store.database import Database
 from tests.fakes.bench import FakeBench
+from tests.unit.tools.searches import SHOP, bench, project
 
 pytestmark = pytest.mark.anyio
 
@@ -101,21 +103,69 @@ async def test_what_the_agent_itself_could_have_put_into_the_workspace_is_not_fo
     assert await told(agents) == ["global"]
 
 
-async def test_a_huge_file_is_cut(agents: Agents) -> None:
-    agents.global_prompt.write_text("x" * (MAX_CONTEXT_FILE + 10))
-    assert [len(text) for text in await told(agents)] == [MAX_CONTEXT_FILE]
+async def test_a_huge_file_is_cut_and_says_so(agents: Agents) -> None:
+    agents.global_prompt.write_text("x" * (MAX_FILE + 10))
+    (text,) = await told(agents)
+    assert text.startswith("x" * MAX_FILE + "\n[")
+    assert text.endswith(f"is cut here, after 32,768 bytes. The rest: bash: tail -c +32769 {agents.global_prompt}]")
+
+
+async def test_the_whole_prompt_is_bounded(agents: Agents) -> None:
+    for name in ("AGENTS.md", "CLAUDE.md", "SYSTEM.md", "APPEND_SYSTEM.md", "global.md"):
+        (agents.workspace / name).write_text("x" * 1_000_000)
+    names = (".pi/SYSTEM.md", ".pi/APPEND_SYSTEM.md", "AGENTS.md", "CLAUDE.md")
+    full = FakeBench(files=dict.fromkeys(names, b"y" * 1_000_000))
+    prompt = await replace(agents, workbench=full).system(TEA)
+    assert 6 * MAX_FILE < len(prompt) < 6 * MAX_FILE + 3_000
+    assert prompt.count("is cut here, after 32,768 bytes") == 6
+
+
+async def test_the_base_prompt_is_replaced_by_the_projects_or_else_the_workspaces(agents: Agents) -> None:
+    assert (await agents.system(TEA)).startswith(base_prompt().strip())
+    (agents.workspace / "SYSTEM.md").write_text("You are ours.\n")
+    assert (await agents.system(TEA)).startswith("You are ours.\n\n# Instructions")
+    own = having(agents, _pi__SYSTEM_md="You are mine.")
+    assert (await own.system(TEA)).startswith("You are mine.\n\n# Instructions")
+    assert (await having(agents, _pi__SYSTEM_md=" \n").system(TEA)).startswith("You are ours.")
+
+
+async def test_what_is_added_to_the_base_is_the_workspaces_then_the_projects(agents: Agents) -> None:
+    (agents.workspace / "APPEND_SYSTEM.md").write_text("Be brief.")
+    own = FakeBench(files={".pi/SYSTEM.md": b"Base.", ".pi/APPEND_SYSTEM.md": b"Be kind."})
+    prompt = await replace(agents, workbench=own).system(TEA)
+    assert prompt.startswith("Base.\n\nBe brief.\n\nBe kind.\n\n# Instructions")
+
+
+async def test_a_link_out_of_the_project_is_not_read_and_said(agents: Agents, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("open sesame")
+    root = project(tmp_path, {"README.md": ""})
+    (root / ".pi").mkdir()
+    for name in ("SYSTEM.md", "APPEND_SYSTEM.md"):
+        (root / ".pi" / name).symlink_to(tmp_path / "secret")
+    os.mkfifo(root / "AGENTS.md")
+    prompt = await replace(agents, workbench=bench(tmp_path)).system(replace(TEA, id=SHOP))
+    assert "open sesame" not in prompt
+    assert prompt.startswith(base_prompt().strip())
+    assert prompt.count("could not be read: ") == 3
+
+
+async def test_skills_are_listed(agents: Agents) -> None:
+    folder = agents.workspace / "skills" / "tea"
+    folder.mkdir(parents=True)
+    (folder / "SKILL.md").write_text("---\nname: tea\ndescription: How to make tea\n---\n")
+    assert f"- tea: How to make tea ({folder}/SKILL.md)\n" in await agents.system(TEA)
 
 
 async def test_bytes_that_are_not_text_do_not_stop_a_turn(agents: Agents) -> None:
-    bench = FakeBench(files={"AGENTS.md": b"\xff\xfe words"})
-    assert await told(replace(agents, workbench=bench)) == ["global", "�� words"]
+    odd = FakeBench(files={"AGENTS.md": b"\xff\xfe words"})
+    assert await told(replace(agents, workbench=odd)) == ["global", "�� words"]
 
 
 async def test_a_turn_works_with_the_default_model_until_another_is_chosen(agents: Agents) -> None:
     await agents.database.write(lambda db: rows.insert(db, TEA))
     agent = await agents.open(ROW, None, nobody)
     assert (agent.ref.provider, agent.ref.id, agent.max_steps) == ("scripted", "demo", 7)
-    assert {"read", "write", "edit", "bash"} <= {tool.name for tool in agent.toolbox.specs}
+    assert {"read", "write", "edit", "bash", "grep", "find", "ls", "ask"} <= {tool.name for tool in agent.toolbox.specs}
     assert "global" in agent.system
     chosen = ModelChosen(provider="anthropic", model_id="claude-opus-5-5", thinking="off")
     agent = await agents.open(ROW, chosen, nobody)

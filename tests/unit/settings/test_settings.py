@@ -22,12 +22,23 @@ def test_the_defaults_need_nothing_but_a_workspace() -> None:
         ({"WORKSPACE_DIR": "/w", "AGENT_SERVER_LOG_LEVEL": "loud"}, ["AGENT_SERVER_LOG_LEVEL"]),
         ({"WORKSPACE_DIR": "/w", "ANTHROPIC_BASE_URL": "gateway:80"}, ["ANTHROPIC_BASE_URL"]),
         ({"WORKSPACE_DIR": "/w", "OPENAI_BASE_URL": "ftp://x"}, ["OPENAI_BASE_URL"]),
+        ({"WORKSPACE_DIR": "/w", "PI_SKILL_PATHS": "/a:b"}, ["PI_SKILL_PATHS"]),
+        ({"WORKSPACE_DIR": "/w", "PI_SKILL_PATHS": "~/skills"}, ["PI_SKILL_PATHS"]),
     ],
 )
 def test_what_cannot_work_is_named(environment: dict[str, str], names: list[str]) -> None:
     with pytest.raises(Misconfigured) as raised:
         read_settings(environment)
     assert all(name in str(raised.value) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("given", "paths"),
+    [("", []), ("/a", ["/a"]), ("/a:/b c", ["/a", "/b c"]), ("/a/:/b", ["/a", "/b"])],
+)
+def test_directories_of_skills_stand_between_colons(given: str, paths: list[str]) -> None:
+    settings = read_settings({"WORKSPACE_DIR": "/w", "PI_SKILL_PATHS": given})
+    assert [str(path) for path in settings.skill_dirs] == paths
 
 
 def test_no_secret_is_shown() -> None:
