@@ -52,7 +52,7 @@ wrong_settings_are_refused() {
 	refused "a weak token stops the start, and the variable is named" \
 		"AGENT_SERVER_TOKEN: the token needs at least 16 characters" wrong AGENT_SERVER_TOKEN=short
 	refused "a models file that is not there is refused before the start" \
-		"no such file: /nowhere" wrong LITELLM_MODELS_PATH=/nowhere
+		"no such file: .*/no-such-models" wrong LITELLM_MODELS_PATH="$RUN/no-such-models"
 	refused "a port that is taken is refused, and its holder is named" \
 		"port [0-9]+ is taken on this host by the container $BUILDER" wrong APPX_PORT="$APPX_PORT"
 	refused "an unknown argument is refused" "unknown argument: --typo" run_sh --typo

@@ -40,9 +40,9 @@ def test_openapi_is_a_document_that_can_be_read() -> None:
     ],
 )
 def test_a_setting_that_cannot_work_ends_a_command_with_one_sentence(
-    command: str, variables: dict[str, str], says: str
+    command: str, variables: dict[str, str], says: str, tmp_path: Path
 ) -> None:
-    done = run(command, **variables)
+    done = run(command, **{name: value.replace("/nowhere", str(tmp_path)) for name, value in variables.items()})
     assert done.exit_code == 1
     assert done.output.startswith("Error: ")
     assert says in done.output
