@@ -2,7 +2,7 @@
 
 import errno
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -32,8 +32,8 @@ class Database:
     Raises NoSpace on a full disk, Unavailable on other failures of the disk; nothing of that transaction stays.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the file, and bring its schema up to date.
+    def __init__(self, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
+        """Open or make the file, and bring its schema up to date: version n is what the first n ``migrations`` made.
 
         Raises Misconfigured when the file is not a database, is damaged, or belongs to a newer appx.
         """
@@ -42,8 +42,8 @@ class Database:
             crashed = _has_rest(path)
             path.touch(mode=0o600)  # SQLite gives its -wal and -shm files the mode of this one
             self._writer = _connect(path)
-            _migrate(self._writer, path)
-            _check_writable(self._writer)
+            _migrate(self._writer, path, migrations)
+            _check_writable(self._writer, len(migrations))
             self._reader = _connect(path)
             if crashed and path.stat().st_size <= CHECK_BYTES:
                 _check(self._reader)
@@ -91,9 +91,9 @@ def _has_rest(path: Path) -> bool:
     return wal.exists() and wal.stat().st_size > 0
 
 
-def _check_writable(connection: sqlite3.Connection) -> None:
+def _check_writable(connection: sqlite3.Connection, version: int) -> None:
     """What SQLite cannot open for writing, it opens for reading, without a word and until it is closed."""
-    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    connection.execute(f"PRAGMA user_version = {version}")
 
 
 def _check(connection: sqlite3.Connection) -> None:
@@ -104,16 +104,16 @@ def _check(connection: sqlite3.Connection) -> None:
         raise error
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
     version = schema_version(connection)
-    if version > len(MIGRATIONS):
+    if version > len(migrations):
         raise Misconfigured(
-            f"The database {path} was written by a newer appx (schema {version}, this one knows {len(MIGRATIONS)}). "
+            f"The database {path} was written by a newer appx (schema {version}, this one knows {len(migrations)}). "
             "Start that version, or restore a backup that is older."
         )
-    if 0 < version < len(MIGRATIONS):
+    if 0 < version < len(migrations):
         _keep(path, version)
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+    for number, script in enumerate(migrations[version:], start=version + 1):
         try:
             connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
         except sqlite3.Error:

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from appx.domain.errors import Misconfigured, NoSpace
+from appx.domain.errors import Misconfigured
 from appx.domain.ids import ProjectId, SessionId
 from appx.projects import rows as projects
 from appx.sessions import rows as sessions
-from appx.store import database as module
 from appx.store.database import Database
 from appx.store.schema import MIGRATIONS
 
@@ -89,29 +88,27 @@ def test_a_copy_of_the_earlier_version_is_kept(tmp_path: Path, version: int) -> 
     assert sorted(each.name for each in tmp_path.iterdir()) == ["appx.db", kept.name]
 
 
-def test_a_migration_that_fails_in_the_middle_changed_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_that_fails_in_the_middle_changed_nothing(tmp_path: Path) -> None:
     path = tmp_path / "appx.db"
     Database(path).close()
     before = dump(path)
     broken = "CREATE TABLE half (x); INSERT INTO half VALUES (1); INSERT INTO nowhere VALUES (1);"
-    monkeypatch.setattr(module, "MIGRATIONS", (*MIGRATIONS, broken))
     with pytest.raises(Misconfigured, match="nowhere"):
-        Database(path)
+        Database(path, (*MIGRATIONS, broken))
     assert dump(path) == before
-    monkeypatch.undo()
     Database(path).close()
 
 
 KILLED = """
     import sys
     from pathlib import Path
-    from appx.store import database
+    from appx.store.database import Database
+    from appx.store.schema import MIGRATIONS
     slow = (
         "CREATE TABLE half (x); INSERT INTO half WITH RECURSIVE n (x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n "
         "WHERE x < 100000000) SELECT randomblob(500) FROM n"
     )
-    database.MIGRATIONS = (*database.MIGRATIONS, slow)
-    database.Database(Path(sys.argv[1]))
+    Database(Path(sys.argv[1]), (*MIGRATIONS, slow))
 """
 
 
@@ -132,14 +129,10 @@ def test_a_migration_that_is_killed_in_the_middle_changed_nothing(tmp_path: Path
     assert dump(path) == before
 
 
-def test_without_room_for_the_copy_the_start_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_copy_the_start_is_refused_and_nothing_changed(tmp_path: Path) -> None:
     path = old(tmp_path / "appx.db", 1)
     before = dump(path)
-
-    def full(_database: Path, _target: Path) -> int:
-        raise NoSpace("The disk is full.")
-
-    monkeypatch.setattr(module, "snapshot", full)
-    with pytest.raises(NoSpace):
+    (tmp_path / "appx.db.before-1" / "in the way").mkdir(parents=True)
+    with pytest.raises(Misconfigured, match="cannot be opened"):
         Database(path)
     assert dump(path) == before
