@@ -129,3 +129,16 @@ def test_nothing_that_a_model_writes_commands_the_terminal(text: str) -> None:
     shown = harmless(text)
     assert not any(unicodedata.category(each) == "Cc" for each in shown if each not in "\n\t")
     assert len(shown) == len(text)
+
+
+def test_what_is_printed_is_harmless(capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "\x1b]0;owned\x07\x1b[2Jtext"
+    screen = Screen()
+    screen.show(update("text_delta", delta=evil))
+    screen.show({"type": "tool_execution_start", "toolName": "bash", "args": {"command": evil}})
+    result = {"content": [{"type": "text", "text": evil}]}
+    screen.show({"type": "tool_execution_end", "isError": True, "result": result})
+    printed = capsys.readouterr().out
+    assert printed.count("text") == 3
+    assert "\x1b]" not in printed
+    assert "\x1b[2J" not in printed
