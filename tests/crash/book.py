@@ -91,6 +91,13 @@ class ProjectNote:
     def is_leaving(self) -> bool:
         return self.state == "leaving"
 
+    def lost_sight(self) -> None:
+        """It was deleted and made at the same time. When it is there it was made last, and has no older session."""
+        self.state = "asked"
+        for session in self.sessions:
+            if session.state == "there":
+                session.state = "leaving"
+
 
 @dataclass(slots=True)
 class Book:

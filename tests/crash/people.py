@@ -122,7 +122,7 @@ class People:
             self._book.projects.append(project)
         status, found = await self._life.call("POST", "/v1/projects", body)
         if project.state in {"leaving", "gone"}:  # somebody deleted it meanwhile: a look will tell
-            project.state = "asked"
+            project.lost_sight()
             return
         if status in self._refused:
             return
@@ -158,6 +158,8 @@ class People:
             return None
         self._book.acknowledged += 1
         session = SessionNote(path=f"{path}/{found['id']}")
+        if project.state != "there":  # it was made in the project that is deleted, or in the one after it
+            session.state = "leaving"
         project.sessions.append(session)
         await choose(self._life, session, DEMO)
         return session
