@@ -58,12 +58,6 @@ all_is_there() {
 	must "$1 a turn can be done" turn "$project" "$(fresh_session)" "say: still here"
 }
 
-compare() {
-	local now
-	now="$(api GET "$2")"
-	if [[ $now == "$1" ]]; then echo equal; else printf 'before: %s\nafter:  %s\n' "$1" "$now"; fi
-}
-
 fresh_session() { api POST "/v1/projects/$project/sessions" | field 'd["id"]'; }
 
 the_server_is_killed() {

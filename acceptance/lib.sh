@@ -127,6 +127,13 @@ api() {
 		--config <(printf 'header = "Authorization: Bearer %s"\n' "$(token)") "http://$(host_address 4001)$2"
 }
 
+# compare ANSWER PATH: says equal when PATH still answers that.
+compare() {
+	local now
+	now="$(api GET "$2")"
+	if [[ $now == "$1" ]]; then echo equal; else printf 'before: %s\nafter:  %s\n' "$1" "$now"; fi
+}
+
 # status_of CURL-ARGUMENTS...: only the status code.
 status_of() { curl --silent --noproxy '*' --max-time 10 --output /dev/null --write-out '%{http_code}' "$@" || true; }
 

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# A backup of a running builder, and the way back: all of it or nothing, and no key unless it is asked for.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+archive="$RUN/backup.tar.gz"
+key="sk-canary-$RANDOM$RANDOM$RANDOM"
+
+main() {
+	own_container "a workspace is backed up while the server runs, and restored" || return 0
+	make_something
+	backs_up
+	refuses_what_would_harm
+	comes_back
+	verdict
+}
+
+make_something() {
+	new_project verify-backup
+	new_session
+	must "there is a session with a turn" turn "$project" "$session" "run: echo kept >kept.txt; chmod 600 kept.txt"
+	must "and a stored key" api PUT /v1/auth/providers/anthropic/api-key "{\"key\": \"$key\"}"
+	project_before="$(api GET "/v1/projects/$project")"
+	session_before="$(api GET "/v1/projects/$project/sessions/$session")"
+}
+
+backs_up() {
+	gives "appx backup writes an archive while the server runs" "[0-9]+ projects" said back_up "$archive"
+	must "the server went on" is_ready
+	must "a backup has no key" not archive_has_key "$archive"
+	must "--with-credentials takes the keys along" back_up "$RUN/with-keys.tar.gz" --with-credentials
+	must "then they are in it" archive_has_key "$RUN/with-keys.tar.gz"
+}
+
+back_up() { as_appx appx backup "${@:2}" - >"$1"; }
+
+# To its end: grep -q would leave early, and gzip would fail for it.
+archive_has_key() { gzip --decompress --stdout <"$1" | grep -caF "$key" >/dev/null; }
+
+refuses_what_would_harm() {
+	refused "a restore beside a running server is refused" "Stop it first" restore "$archive"
+	head -c 3000 "$archive" >"$RUN/cut.tar.gz"
+	refused "a backup that was cut off is refused" "damaged or was cut off" restore "$RUN/cut.tar.gz" --stop --force
+	soon "and the server is back" 30 is_ready
+	gives "with everything as it was" "^equal$" compare "$project_before" "/v1/projects/$project"
+}
+
+restore() { feed_appx appx restore "${@:2}" - <"$1"; }
+
+comes_back() {
+	must "the project is deleted" api DELETE "/v1/projects/$project"
+	must "the backup is restored" restore "$archive" --stop --force
+	soon "the server is ready again" 30 is_ready
+	gives "the project is the same" "^equal$" compare "$project_before" "/v1/projects/$project"
+	gives "the session is the same" "^equal$" compare "$session_before" "/v1/projects/$project/sessions/$session"
+	gives "its files are there, and the builder's own" '^kept builder 600$' \
+		as_builder sh -c "echo \$(cat /workspace/$project/kept.txt) \$(stat -c '%U %a' /workspace/$project/kept.txt)"
+	gives "a key that is there stays when the backup has none" '"provider": ?"anthropic",[^}]*"configured": ?true' api GET /v1/auth/providers
+	must "without it the demo is the model again" api DELETE /v1/auth/providers/anthropic
+	must "a turn can be done" turn "$project" "$session" "say: still here"
+}
+
+main "$@"
