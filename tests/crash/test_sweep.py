@@ -73,7 +73,7 @@ async def test_nothing_is_lost_at_any_call(
         try:
             found = await run(stage, point)
         except BaseException as error:
-            error.add_note(f"at {point}")
+            error.add_note(f"at {point}, which hit {sweep.hit(stage.folder / 'trace', point)}")
             raise
         if found is not None:
             hits.add(found.place)
