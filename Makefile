@@ -17,7 +17,7 @@ $(BIN)/.locked: requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
-check: lint types layers shell test
+check: lint types layers shell test crash
 
 lint: setup
 	$(BIN)/ruff format --check .

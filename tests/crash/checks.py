@@ -99,7 +99,9 @@ async def check_projects(life: Life, book: Book, workspace: Path, *, fresh: bool
         was, project.state = project.state, resolve(project.state, found=found is not None)
         assert (project.state == "there") == (found is not None), (project, found)
         if found is None:
-            if fresh or was == "gone":
+            if was == "asked":  # a create that was cut off may leave a directory, which the next one takes over
+                project.id = ""
+            elif fresh or was == "gone":
                 await _check_gone(workspace / (project.id or "-"))
             continue
         assert project.id in {"", found["id"]}

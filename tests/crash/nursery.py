@@ -2,11 +2,13 @@
 
 Each server is a real ``appx serve --local`` in a process of its own. The nursery takes one JSON request a line:
 ``{"start": {variables}, "log": path, "stopped": false}`` is answered with a pid, ``{"end": pid}`` with how it ended.
-One that begins ``stopped`` waits for SIGCONT, so that a tracer misses nothing. The nursery is also the one who inherits
+One that begins ``stopped`` waits for SIGCONT, so that a tracer misses nothing, and gives its unfinished files the same
+names in each run, so that a tracer can be told them. The nursery is also the one who inherits
 what a killed server leaves running, and ends that.
 """
 
 import ctypes
+import itertools
 import json
 import os
 import signal
@@ -15,8 +17,10 @@ import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 from appx.cli import main as cli
+from appx.kit import unfinished
 from appx.wiring import server
 
 PRELOADED = (cli, server)
@@ -37,6 +41,8 @@ def serve(variables: dict[str, str], log: str, *, stopped: bool) -> None:
             os.dup2(place, number)
         os.closerange(3, 64)
         if stopped:
+            numbers = itertools.count()
+            vars(unfinished)["secrets"] = SimpleNamespace(token_hex=lambda size: f"{next(numbers):0{2 * size}x}")
             os.kill(os.getpid(), signal.SIGSTOP)
         os.environ.clear()  # noqa: TID251  this process is the server from here on
         os.environ.update(variables)  # noqa: TID251

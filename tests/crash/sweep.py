@@ -1,9 +1,11 @@
 """An event at the n-th call of a system call that changes files: exactly, not by chance.
 
 ``strace`` counts for each thread by itself, and a server has several. So what a run hit is read from its trace.
+``write`` also fills pipes and sockets, in no fixed order; so it is counted for each file by itself.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -15,6 +17,7 @@ CALLS = (
     "rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir",
 )  # fmt: skip
 
+_OPENED = re.compile(r"^\d+<(?P<path>/[^>]*)>")
 _LINE = re.compile(r"^(?P<thread>\d+) +(?P<call>\w+)\((?P<rest>.*)$")
 
 
@@ -24,16 +27,18 @@ def watching(*calls: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """The ``number``-th call of ``call`` in a thread, and what happens there."""
+    """The ``number``-th call of ``call`` in a thread, of those that go to ``path`` if given; what happens there."""
 
     event: Event
     call: str
     number: int
+    path: str = ""
 
     @property
     def options(self) -> list[str]:
         what = "signal=SIGKILL" if self.event == "KILL" else f"error={self.event}"
-        return [*watching(self.call), "-e", f"inject={self.call}:{what}:when={self.number}"]
+        where = ["-P", self.path] if self.path else []
+        return [*where, *watching(self.call), "-e", f"inject={self.call}:{what}:when={self.number}"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,12 @@ class Call:
     rest: str
     place: int
     number: int
+
+    @property
+    def path(self) -> str:
+        """Of the open file that it goes to."""
+        opened = _OPENED.match(self.rest)
+        return opened["path"] if opened else ""
 
     def changes_files_of(self, workspace: Path) -> bool:
         """A write to a file of the workspace, not to a socket or the log; an open that may make a file."""
@@ -83,8 +94,15 @@ def hit(trace: Path, point: Point) -> Call | None:
 
 def points(baseline: list[Call], workspace: Path, event: Event, call: str) -> list[Point]:
     """Where a run that was only watched changed files by ``call``."""
-    numbers = {each.number for each in baseline if each.call == call and each.changes_files_of(workspace)}
-    return [Point(event=event, call=call, number=number) for number in sorted(numbers)]
+    found = [each for each in baseline if each.call == call and each.changes_files_of(workspace)]
+    if call == "write":
+        times = Counter(each.path for each in found)
+        return [
+            Point(event=event, call=call, number=number, path=path)
+            for path, most in times.items()
+            for number in range(1, most + 1)
+        ]
+    return [Point(event=event, call=call, number=number) for number in sorted({each.number for each in found})]
 
 
 def sample(found: list[Point], most: int) -> list[Point]:
