@@ -55,6 +55,12 @@ class Apart(Client):
         """How many processes it has started that still run."""
         return sum(len(each.read_text().split()) for each in Path(f"/proc/{self.pid}/task").glob("*/children"))
 
+    async def no_commands(self) -> None:
+        """Until the last one has ended: after the turns, git takes a checkpoint of each."""
+        with anyio.fail_after(20):
+            while self.commands():  # noqa: ASYNC110  the kernel tells nobody
+                await anyio.sleep(0.05)
+
     @asynccontextmanager
     async def listening(self, session: str, *, taking: int | None = None) -> AsyncIterator[anyio.abc.SocketStream]:
         """A reader of events that was told that it is connected, and has read no more than that.

@@ -69,7 +69,7 @@ async def test_64_sessions_run_at_once_and_none_is_lost(server: Apart) -> None:
         results = texts(events[-1]["messages"], "toolResult")
         assert [text.splitlines()[0] for text in results] == [f"I am {session}"]
         assert await server.messages(session) == events[-1]["messages"], "stored as it was shown"
-    assert server.commands() == 0
+    await server.no_commands()
 
 
 async def test_each_of_64_running_sessions_takes_a_second_prompt_into_its_turn(server: Apart) -> None:
@@ -98,7 +98,7 @@ async def test_64_turns_are_aborted_at_once_and_leave_no_process(server: Apart) 
 
     await at_once(lambda session: server.ok("POST", f"{session}/abort"), found)
 
-    assert server.commands() == 0
+    await server.no_commands()
     rows = (await server.ok("GET", found[0].rpartition("/")[0]))["sessions"]
     assert [row["running"] for row in rows] == [False] * SESSIONS
     for session in found:
@@ -117,7 +117,7 @@ async def test_projects_are_deleted_at_once_while_their_sessions_run(server: Apa
         for reader in readers:
             await reader.rest()
 
-    assert server.commands() == 0
+    await server.no_commands()
     assert await server.ok("GET", "/v1/projects") == {"projects": []}
     for session in found:
         assert (await server.call("GET", session))[0] == 404

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from appx.domain.events import (
+    CheckpointFailed,
+    CheckpointTaken,
     Compacted,
     CompactionFailed,
     CompactionStarted,
@@ -44,6 +46,8 @@ def messages(events: Iterable[Event]) -> list[Message]:
             case ModelChosen() | PromptQueued() | RetryStarted() | RetryEnded() | ToolStarted() | TurnEnded():
                 pass
             case QuestionAsked() | QuestionAnswered() | CompactionStarted() | Compacted() | CompactionFailed():
+                pass
+            case CheckpointTaken() | CheckpointFailed():
                 pass
     return said
 

@@ -157,6 +157,24 @@ class TurnEnded:
     type: Literal["turn_ended"] = "turn_ended"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointTaken:
+    """The turn changed files; what they were at its end is the commit ``checkpoint`` of the project's repository."""
+
+    turn: TurnId
+    checkpoint: str
+    type: Literal["checkpoint_taken"] = "checkpoint_taken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointFailed:
+    """What the turn changed cannot be undone by itself."""
+
+    turn: TurnId
+    error: str
+    type: Literal["checkpoint_failed"] = "checkpoint_failed"
+
+
 Event: TypeAlias = (
     ModelChosen
     | TurnStarted
@@ -173,6 +191,8 @@ Event: TypeAlias = (
     | Compacted
     | CompactionFailed
     | TurnEnded
+    | CheckpointTaken
+    | CheckpointFailed
 )
 
 

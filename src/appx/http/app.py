@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from appx.http import (
+    checkpoints,
     choices,
     compaction,
     errors,
@@ -68,6 +69,7 @@ def _api() -> FastAPI:
         questions,
         compaction,
         transfer,
+        checkpoints,
     ):
         app.include_router(part.routes)
     return app

@@ -3,6 +3,8 @@
 from typing import TypeAlias
 
 from appx.domain.events import (
+    CheckpointFailed,
+    CheckpointTaken,
     Compacted,
     CompactionFailed,
     CompactionStarted,
@@ -24,11 +26,13 @@ Noted: TypeAlias = (
     | CompactionStarted
     | Compacted
     | CompactionFailed
+    | CheckpointTaken
+    | CheckpointFailed
 )
 
 
 def note(event: Noted) -> list[Json]:
-    """The contract has no event for an answer."""
+    """The contract has no event for an answer, and shows a checkpoint as a status."""
     match event:
         case ModelChosen(thinking=level):
             return [{"type": "thinking_level_changed", "level": level}]
@@ -42,6 +46,8 @@ def note(event: Noted) -> list[Json]:
             return [{"type": "compaction_start", "reason": reason}]
         case Compacted() | CompactionFailed():
             return [_compacted(event)]
+        case CheckpointTaken() | CheckpointFailed():
+            return [_checkpoint(event)]
 
 
 def _retry(event: RetryStarted | RetryEnded) -> Json:
@@ -57,6 +63,15 @@ def _retry(event: RetryStarted | RetryEnded) -> Json:
         case RetryEnded():
             final = {"finalError": event.error} if event.error else {}
             return {"type": "auto_retry_end", "success": event.ok, "attempt": event.attempt, **final}
+
+
+def _checkpoint(event: CheckpointTaken | CheckpointFailed) -> Json:
+    match event:
+        case CheckpointTaken():
+            return wire.checkpoint(event.turn, event.checkpoint)
+        case CheckpointFailed():
+            sentence = f"The files of this turn were not kept as a checkpoint. {event.error}"
+            return wire.notice(sentence, kind="warning", about=event.turn)
 
 
 def _compacted(event: Compacted | CompactionFailed) -> Json:

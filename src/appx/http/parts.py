@@ -11,6 +11,7 @@ from appx.domain.ids import ProjectId, SessionId
 from appx.http.auth import Gate
 from appx.http.once import Once
 from appx.models.registry import Models
+from appx.projects.checkpoints import Checkpoints
 from appx.projects.projects import Projects
 from appx.projects.rows import Project
 from appx.projects.templates import Templates
@@ -28,6 +29,7 @@ class Parts:
     sessions: Sessions
     models: Models
     templates: Templates
+    checkpoints: Checkpoints
     workbench: Workbench
     gate: Gate
     readers: Counter[str] = field(default_factory=Counter)

@@ -10,6 +10,8 @@ from typing import TypeAlias
 
 from appx.domain import conversation
 from appx.domain.events import (
+    CheckpointFailed,
+    CheckpointTaken,
     Compacted,
     CompactionFailed,
     CompactionStarted,
@@ -109,6 +111,8 @@ class Story:
                 | CompactionStarted()
                 | Compacted()
                 | CompactionFailed()
+                | CheckpointTaken()
+                | CheckpointFailed()
             ):
                 return note(event)
 

@@ -4,9 +4,9 @@ The wire calls our step a turn, and our turn an agent run.
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from appx.domain.ids import QuestionId, uuid7
+from appx.domain.ids import QuestionId, TurnId, uuid7
 from appx.domain.messages import (
     Block,
     Image,
@@ -99,14 +99,27 @@ def result(found: ToolResult) -> Json:
     return {"content": [text(found.text), *map(image, found.images)]}
 
 
-def notice(sentence: str) -> Json:
-    """Something that people are to know now, and that is no fact of the session."""
+def checkpoint(turn: TurnId, commit: str) -> Json:
+    """``checkpoint`` and ``turn`` go beyond the contract."""
     return {
         "type": "extension_ui_request",
-        "id": uuid7(),
+        "id": turn,
+        "method": "setStatus",
+        "statusKey": "checkpoint",
+        "statusText": f"Checkpoint {commit[:12]}",
+        "checkpoint": commit,
+        "turn": turn,
+    }
+
+
+def notice(sentence: str, *, kind: Literal["info", "warning", "error"] = "error", about: str = "") -> Json:
+    """Something that people are to know now. ``about``: an id that is the same for all readers, when it is a fact."""
+    return {
+        "type": "extension_ui_request",
+        "id": about or uuid7(),
         "method": "notify",
         "message": sentence,
-        "notifyType": "error",
+        "notifyType": kind,
     }
 
 

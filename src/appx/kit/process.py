@@ -148,10 +148,20 @@ async def _end_group(child: Process) -> None:
         _signal(child.pid, signal.SIGTERM)
         with anyio.move_on_after(GRACE_SECONDS):
             await child.wait()
-            while _signal(child.pid, 0):  # noqa: ASYNC110  a group tells nobody when it is empty
+            while _signal(child.pid, 0) and _lives(child.pid):  # noqa: ASYNC110  a group tells nobody when it is empty
                 await anyio.sleep(0.02)
         _signal(child.pid, signal.SIGKILL)
         await child.wait()
+
+
+def _lives(group: int) -> bool:
+    """Whether somebody of the group still runs: the dead stay in it until whoever inherited them takes note."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, of = stat.read_bytes().rpartition(b") ")[2].split(maxsplit=3)[:3]
+            if int(of) == group and state not in {b"Z", b"X"}:
+                return True
+    return False
 
 
 def _signal(group: int, number: int) -> bool:

@@ -1,17 +1,23 @@
 """Checkpoints: what a project's files were at the end of each turn, as commits of ours in its own repository."""
 
 import re
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import anyio
+
 from appx.domain.errors import Invalid, NotFound, Unavailable
-from appx.domain.ids import ProjectId
+from appx.domain.events import TurnStarted
+from appx.domain.ids import ProjectId, SessionId, TurnId
 from appx.projects import git
+from appx.sessions.row import SessionRow
 from appx.workbench.bench import Command, Workbench
 
-SECONDS = 60.0
+SECONDS = 120.0
 MAX_DIFF = 2 << 20
 MAX_LIST = 200
+MAX_OUTPUT = 16 << 20
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -28,26 +34,60 @@ class Checkpoint:
     session: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedFile:
+    """Lines that were added and removed; None for a binary file."""
+
+    path: str
+    added: int | None
+    removed: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """``diff`` is a unified diff; ``cut`` when it is only the beginning, of ``MAX_DIFF`` bytes."""
+
+    files: tuple[ChangedFile, ...]
+    diff: str
+    cut: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """Of all projects. Whatever else uses the repository, its branches, index and hooks are left alone."""
+    """Of all projects. Whatever else uses the repository, its branches, index and hooks are left alone.
+
+    All methods raise Unavailable when git or the workbench cannot do it, NotFound without such a project.
+    """
 
     workbench: Workbench
+    _changing: defaultdict[ProjectId, anyio.Lock] = field(default_factory=lambda: defaultdict(anyio.Lock), repr=False)
 
-    async def take(self, project: ProjectId, message: str, *, turn: str = "", session: str = "") -> str:
-        """The id of a new checkpoint; empty when nothing changed since the last one. Raises Unavailable, NotFound."""
-        line = git.snapshot(_one_line(message), turn=turn, session=session)
-        return (await self._git(project, line)).strip()
+    async def take(
+        self, project: ProjectId, message: str, *, turn: TurnId | None = None, session: SessionId | None = None
+    ) -> str:
+        """The id of a new checkpoint; empty when nothing changed since the last one."""
+        async with self._changing[project]:
+            return await self._take(project, message, turn=turn or "", session=session or "")
 
-    async def list(self, project: ProjectId, limit: int = MAX_LIST) -> list[Checkpoint]:
-        """Newest first."""
-        told = await self._git(project, git.listing(limit))
+    async def of_turn(self, row: SessionRow, turn: TurnStarted) -> str:
+        """As ``take``, after a turn of a session. It is called what the person asked for."""
+        return await self.take(row.project, turn.prompt.text[:200], turn=turn.turn, session=row.id)
+
+    async def list(self, project: ProjectId, *, limit: int = MAX_LIST, before: str = "") -> list[Checkpoint]:
+        """Newest first: at most ``limit``, of those before ``before``. Raises NotFound for an unknown one."""
+        if before:
+            await self._known(project, before)
+        told = await self._git(project, git.listing(limit, before=before))
         return [_checkpoint(line) for line in told.splitlines() if line]
 
-    async def diff(self, project: ProjectId, older: str, newer: str) -> str:
-        """A unified diff, at most about ``MAX_DIFF`` bytes of its end. Raises NotFound for an unknown checkpoint."""
-        await self._known(project, older, newer)
-        return await self._git(project, git.diff(older, newer), keep_bytes=MAX_DIFF)
+    async def changes(self, project: ProjectId, newer: str, older: str = "") -> Changes:
+        """How ``newer`` differs from ``older``, or from the one before it. Raises NotFound for an unknown one."""
+        await self._known(project, newer, *([older] if older else []))
+        told = await self._git(project, git.changes(newer, older, keep_bytes=MAX_DIFF))
+        stats, _, diff = told.partition("\0\0") if not told.startswith("\0") else ("", "", told[1:])
+        files = tuple(_changed_file(line) for line in stats.split("\0") if line)
+        kept = diff.encode()[:MAX_DIFF].decode(errors="ignore")
+        return Changes(files=files, diff=kept, cut=len(kept) < len(diff))
 
     async def restore(self, project: ProjectId, checkpoint: str) -> str:
         """Make the files as they were. What is there now becomes a checkpoint first, and the result does, too.
@@ -55,37 +95,54 @@ class Checkpoints:
         Answers the id of the result. Raises NotFound for an unknown checkpoint.
         """
         await self._known(project, checkpoint)
-        await self.take(project, f"Before going back to {checkpoint[:12]}")
-        await self._git(project, git.restore(checkpoint))
-        return await self.take(project, f"Back to {checkpoint[:12]}") or await self._newest(project)
+        async with self._changing[project]:
+            await self._take(project, f"Before going back to {checkpoint[:12]}")
+            await self._git(project, git.restore(checkpoint))
+            back = await self._take(project, f"Back to {checkpoint[:12]}")
+        return back or await self.newest(project)
 
-    async def _newest(self, project: ProjectId) -> str:
-        return (await self.list(project, 1))[0].id
+    async def newest(self, project: ProjectId) -> str:
+        """Its id; empty when there is none."""
+        return next((each.id for each in await self.list(project, limit=1)), "")
+
+    async def _take(self, project: ProjectId, message: str, *, turn: str = "", session: str = "") -> str:
+        return (await self._git(project, git.snapshot(_one_line(message), turn=turn, session=session))).strip()
 
     async def _known(self, project: ProjectId, *checkpoints: str) -> None:
         for each in checkpoints:
             if not _COMMIT.fullmatch(each):
                 raise Invalid(f"{each!r} is no id of a checkpoint: it has 40 hexadecimal digits.")
-            done = await self._run(project, git.is_checkpoint(each), 1_000)
-            if done is None:
+            done, _ = await self._run(project, git.is_checkpoint(each))
+            if not done:
                 raise NotFound(f"checkpoint not found: {each}")
 
-    async def _git(self, project: ProjectId, line: str, keep_bytes: int = 256 * 1024) -> str:
-        found = await self._run(project, line, keep_bytes)
-        if found is None:
-            raise Unavailable("git could not do this. Look at the project's repository: `git fsck` tells more.")
-        return found
+    async def _git(self, project: ProjectId, script: str) -> str:
+        done, told = await self._run(project, script)
+        if not done:
+            why = told.strip() or f"it took more than {SECONDS:.0f} s, or was ended"
+            raise Unavailable(f"git could not do this in the project's repository: {why}.")
+        return told
 
-    async def _run(self, project: ProjectId, line: str, keep_bytes: int) -> str | None:
-        command = Command(line=line, project=project, time_limit=SECONDS, keep_bytes=keep_bytes, keep_lines=1_000_000)
-        done = await self.workbench.run(command)
-        return done.output if done.code == 0 else None
+    async def _run(self, project: ProjectId, script: str) -> tuple[bool, str]:
+        done = await self.workbench.run(
+            Command(line=script, project=project, time_limit=SECONDS, keep_bytes=MAX_OUTPUT, keep_lines=1_000_000)
+        )
+        return done.code == 0, done.output
 
 
 def _checkpoint(line: str) -> Checkpoint:
     commit, tree, seconds, message, turn, session = line.split("\x1f")
     at = datetime.fromtimestamp(int(seconds), UTC)
     return Checkpoint(id=commit, tree=tree, created_at=at, message=message, turn=turn, session=session)
+
+
+def _changed_file(line: str) -> ChangedFile:
+    added, removed, path = line.split("\t", 2)
+    return ChangedFile(path=path, added=_count(added), removed=_count(removed))
+
+
+def _count(told: str) -> int | None:
+    return None if told == "-" else int(told)
 
 
 def _one_line(message: str) -> str:

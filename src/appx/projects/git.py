@@ -1,7 +1,7 @@
-"""What git is told about checkpoints, as bash lines for the workbench. Pure.
+"""What git is told about checkpoints, as bash scripts for the workbench. Pure.
 
 Checkpoints are commits of ours on ``refs/appx/checkpoints``, with an index of their own. So the person's branches,
-index, stash and hooks are never touched.
+index, stash and hooks are never touched. Each script prints its answer only; when it fails, git's last words.
 """
 
 import shlex
@@ -10,67 +10,104 @@ REF = "refs/appx/checkpoints"
 MAX_FILE = 10 << 20
 """A new file that is larger is left out: most such files are data or products."""
 
-AUTHOR = "-c user.name=appx -c user.email=checkpoint@appx.invalid -c commit.gpgsign=false"
+LEFT_OUT = (
+    "node_modules/", ".venv/", "__pycache__/", "*.pyc", ".cache/", ".npm/", ".pytest_cache/", ".mypy_cache/",
+    ".ruff_cache/", ".DS_Store",
+)  # fmt: skip
+"""Left out besides what the project ignores: what a build or an editor makes anew."""
+
 FIELDS = "%x1f".join(
     ("%H", "%T", "%ct", "%s", *(f"%(trailers:key={key},valueonly,separator=%x2C)" for key in ("Turn", "Session")))
 )
+EMPTY_TREE = "$(git hash-object -t tree /dev/null)"
 
-_OWN_INDEX = """\
-set -eu
-folder="$(git rev-parse --absolute-git-dir)"
-export GIT_INDEX_FILE="$folder/appx-index.$$" GIT_OPTIONAL_LOCKS=0
+_BEGIN = """\
+set -eu -o pipefail
+words="$(mktemp)"; exec 2>"$words"
+trap 'code=$?; [ "$code" = 0 ] || tail -n 1 "$words"; rm -f "$words"' EXIT
+export GIT_CEILING_DIRECTORIES="$(dirname "$PWD")" GIT_OPTIONAL_LOCKS=0
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.hooksPath GIT_CONFIG_VALUE_0=/dev/null
-trap 'rm -f "$GIT_INDEX_FILE" "$GIT_INDEX_FILE.lock"' EXIT
+"""
+
+_BEGIN_CHANGE = f"""{_BEGIN}
+git rev-parse --git-dir >/dev/null || git init -q
+folder="$(git rev-parse --absolute-git-dir)"
+export GIT_INDEX_FILE="$folder/appx-index"
+rm -f "$GIT_INDEX_FILE.lock"
+parent="$(git rev-parse --quiet --verify {REF} || true)"
 """
 
 
 def snapshot(message: str, *, turn: str = "", session: str = "") -> str:
-    """Commit the working tree when it differs from the newest checkpoint. Prints the commit, or nothing."""
+    """Commit the working tree when it differs from the newest checkpoint. Prints the commit, or nothing.
+
+    The index stays between two checkpoints, so that a file that did not change is not read again.
+    """
     trailers = "".join(f"\n{name}: {value}" for name, value in (("Turn", turn), ("Session", session)) if value)
     words = shlex.quote(f"{message}\n{trailers}\n" if trailers else f"{message}\n")
-    return f"""{_OWN_INDEX}
-parent="$(git rev-parse --quiet --verify {REF} || true)"
-if [ -n "$parent" ]; then git read-tree "$parent"; fi
-git ls-files --others --modified --exclude-standard -z |
+    left_out = " ".join(shlex.quote(each) for each in LEFT_OUT)
+    return f"""{_BEGIN_CHANGE}
+if [ -n "$parent" ]; then git read-tree --quiet -m "$parent" || git read-tree "$parent"; fi
+printf '%s\\n' {left_out} >"$folder/appx-left-out"
+git -c core.excludesFile="$folder/appx-left-out" ls-files --others --modified --exclude-standard -z |
   while IFS= read -r -d '' path; do
     if [ -f "$path" ] && [ ! -L "$path" ] && [ "$(stat -c %s -- "$path")" -gt {MAX_FILE} ]; then
       printf ':(exclude,literal)%s\\0' "$path"
     fi
-  done >"$GIT_INDEX_FILE.out"
-printf '.\\0' >>"$GIT_INDEX_FILE.out"
-git add --all --pathspec-from-file="$GIT_INDEX_FILE.out" --pathspec-file-nul
-rm -f "$GIT_INDEX_FILE.out"
+  done >"$folder/appx-large"
+printf '.\\0' >>"$folder/appx-large"
+git -c core.excludesFile="$folder/appx-left-out" -c advice.addEmbeddedRepo=false add --all \\
+  --pathspec-from-file="$folder/appx-large" --pathspec-file-nul
 tree="$(git write-tree)"
 if [ -n "$parent" ] && [ "$tree" = "$(git rev-parse "$parent^{{tree}}")" ]; then exit 0; fi
 if [ -z "$parent" ] && [ -z "$(git ls-tree "$tree")" ]; then exit 0; fi
-commit="$(printf '%s' {words} | git {AUTHOR} commit-tree "$tree" ${{parent:+-p "$parent"}})"
+commit="$(printf '%s' {words} | git -c user.name=appx -c user.email=checkpoint@appx.invalid -c commit.gpgsign=false \\
+  commit-tree "$tree" ${{parent:+-p "$parent"}})"
 git update-ref {REF} "$commit" "$parent"
 echo "$commit"
 """
 
 
-def listing(limit: int) -> str:
-    """The newest checkpoints, a line each."""
-    there = f"git rev-parse --quiet --verify {REF} >/dev/null || exit 0"
-    return f"{there}\ngit log -n {limit} --format={shlex.quote(FIELDS)} {REF}"
+def listing(limit: int, *, before: str = "") -> str:
+    """The newest checkpoints, of those before ``before``, a line each."""
+    start = f"{shlex.quote(before)}^" if before else REF
+    return f"""{_BEGIN}
+git rev-parse --quiet --verify {start} >/dev/null || exit 0
+git log -n {limit} --format={shlex.quote(FIELDS)} {start} --
+"""
 
 
 def is_checkpoint(commit: str) -> str:
     """Succeeds when the commit is one of ours."""
-    return f"git merge-base --is-ancestor {shlex.quote(commit)} {REF}"
+    return f"{_BEGIN}git merge-base --is-ancestor {shlex.quote(commit)} {REF}"
 
 
-def diff(older: str, newer: str) -> str:
-    """A unified diff between two checkpoints."""
-    return f"git diff --no-color --no-ext-diff --no-textconv {shlex.quote(older)} {shlex.quote(newer)} --"
+def changes(newer: str, older: str = "", *, keep_bytes: int) -> str:
+    """How ``newer`` differs from ``older``, or from the checkpoint before it.
+
+    Prints ``added<tab>removed<tab>name<zero byte>`` for each file, ``-`` for the lines of a binary one; a further zero
+    byte; and the beginning of the unified diff, ``keep_bytes`` and one byte of it at most.
+    """
+    new = shlex.quote(newer)
+    old = shlex.quote(older) if older else f'"$(git rev-parse --quiet --verify {new}^ || echo "{EMPTY_TREE}")"'
+    return f"""{_BEGIN}
+old={old}
+git diff --no-renames --numstat -z "$old" {new} --
+printf '\\0'
+{{ git diff --no-renames --no-color --no-ext-diff --no-textconv "$old" {new} -- || [ $? = 141 ]; }} |
+  head -c {keep_bytes + 1}
+"""
 
 
 def restore(commit: str) -> str:
     """Make the working tree as it was at a checkpoint. What neither checkpoint knows, ignored files say, stays."""
     wanted = shlex.quote(commit)
-    return f"""{_OWN_INDEX}
-git diff --name-only --diff-filter=D -z {REF} {wanted} -- |
-  while IFS= read -r -d '' path; do rm -f -- "$path"; done
-git read-tree {wanted}
-git checkout-index --all --force
+    return f"""{_BEGIN_CHANGE}
+git diff --name-only --no-renames --diff-filter=D -z {REF} {wanted} -- |
+  while IFS= read -r -d '' path; do
+    rm -f -- "$path"
+    rmdir -p --ignore-fail-on-non-empty -- "$(dirname -- "$path")" || true
+  done
+git read-tree -m {wanted} || git read-tree {wanted}
+git checkout-index --all --force --index --quiet
 """

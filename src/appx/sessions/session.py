@@ -11,6 +11,8 @@ from appx.domain.conversation import conversation
 from appx.domain.deltas import Delta
 from appx.domain.errors import AppxError, Conflict, Invalid, NotFound
 from appx.domain.events import (
+    CheckpointFailed,
+    CheckpointTaken,
     CompactionStarted,
     Event,
     ModelChosen,
@@ -27,13 +29,14 @@ from appx.domain.ids import CallId, QuestionId, SessionId, TurnId, uuid7
 from appx.domain.messages import Block, Message, ModelRef, UserMessage
 from appx.domain.questions import Answer, Ask, Question, misfit
 from appx.sessions.closing import closing, open_compaction
+from appx.sessions.keeping import unkept
 from appx.sessions.log import SessionLog
 from appx.sessions.questions import answer_to, pending
 from appx.sessions.row import SessionRow
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT_SECONDS = 0.4
+DRAFT_SECONDS = 0.4
 """How often the text so far of a running reply is stored; a crash loses at most this much and one write."""
 
 STORE_AGAIN_SECONDS = 1.0
@@ -43,13 +46,17 @@ NO_MODEL = ModelRef(provider="none", id="none", api="none")
 OpenAgent: TypeAlias = Callable[[SessionRow, ModelChosen | None, Ask], Awaitable[Agent]]
 """Make the agent of a turn, from the settings and files as they are now. Raises AppxError with the reason."""
 
+TakeCheckpoint: TypeAlias = Callable[[SessionRow, TurnStarted], Awaitable[str]]
+"""Keep the project's files as they are after a turn. Answers the id; empty when none changed. Raises AppxError."""
+
 
 class Session:
     """Prompts in, facts out. ``run`` is the one task; it must run for prompts to be answered."""
 
-    def __init__(self, *, log: SessionLog, open_agent: OpenAgent) -> None:
+    def __init__(self, *, log: SessionLog, open_agent: OpenAgent, take_checkpoint: TakeCheckpoint) -> None:
         self.log = log
         self._open_agent = open_agent
+        self._take_checkpoint = take_checkpoint
         self._scope: anyio.CancelScope | None = None
         self._aborted: TurnId | None = None
         self._wake = anyio.Event()
@@ -139,13 +146,15 @@ class Session:
     async def run(self) -> None:
         """Drive turns one after the other, until cancelled. The server's task group owns this."""
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._checkpoints)
+            tasks.start_soon(self._save_drafts)
+            await self._keep_files(only_interrupted=True)
             while True:
                 if self.log.row.turn is None:
                     await self._wake.wait()
                 self._wake = anyio.Event()
                 if self.log.row.turn is not None:
                     await self._run_turn(self.log.row.turn)
+                    await self._keep_files()
 
     async def _run_turn(self, turn_id: TurnId) -> None:
         turn = LiveTurn(id_=turn_id, log=self.log)
@@ -210,12 +219,29 @@ class Session:
             return {"model": last_model(self.log.events), "seen": ()}
         return {"model": draft.model, "seen": draft.words()}
 
-    async def _checkpoints(self) -> None:
+    async def _keep_files(self, *, only_interrupted: bool = False) -> None:
+        """A checkpoint of what the last turn did. The turn has ended for people; the next one begins after this."""
+        turn = unkept(self.log.events, only_interrupted=only_interrupted)
+        if turn is None:
+            return
+        fact: Event | None
+        try:
+            taken = await self._take_checkpoint(self.log.row, turn)
+            fact = CheckpointTaken(turn=turn.turn, checkpoint=taken) if taken else None
+        except AppxError as error:
+            fact = CheckpointFailed(turn=turn.turn, error=str(error))
+        try:
+            if fact is not None:
+                await self.log.append(fact)
+        except AppxError as error:  # it stays in the project's list of checkpoints
+            logger.warning("the checkpoint of turn %s is not stored in its log: %s", turn.turn, error)
+
+    async def _save_drafts(self) -> None:
         """Store the text so far while a reply comes in."""
         while True:
             if not self.log.unsaved:  # what came during the last save must not wait for more
                 await self.log.changed()
-            await anyio.sleep(CHECKPOINT_SECONDS)
+            await anyio.sleep(DRAFT_SECONDS)
             try:
                 await self.log.save_draft()
             except AppxError as error:

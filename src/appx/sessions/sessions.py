@@ -11,13 +11,14 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from appx.domain.errors import AppxError, NoSpace, NotFound, Unavailable
 from appx.domain.events import Record
-from appx.domain.ids import ProjectId, SessionId, uuid7
+from appx.domain.ids import ProjectId, Seq, SessionId, uuid7
 from appx.kit import clock
 from appx.sessions import rows
 from appx.sessions.closing import closing, open_turn
+from appx.sessions.forking import forked
 from appx.sessions.log import SessionLog
 from appx.sessions.row import SessionRow, after
-from appx.sessions.session import STORE_AGAIN_SECONDS, OpenAgent, Session, last_model
+from appx.sessions.session import STORE_AGAIN_SECONDS, OpenAgent, Session, TakeCheckpoint, last_model
 from appx.store.database import Database
 
 logger = logging.getLogger(__name__)
@@ -36,11 +37,19 @@ class Drive:
 class Sessions:
     """The live sessions by id, and the way to the others. ``run`` must run for sessions to be driven."""
 
-    def __init__(self, *, database: Database, open_agent: OpenAgent, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        open_agent: OpenAgent,
+        take_checkpoint: TakeCheckpoint,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
         """``idle_seconds``: how long a session stays in memory when nothing runs and nobody reads."""
         self._idle_seconds = idle_seconds
         self._database = database
         self._open_agent = open_agent
+        self._take_checkpoint = take_checkpoint
         self._live: dict[SessionId, Session] = {}
         self._drives: dict[SessionId, Drive] = {}
         self._opening = anyio.Lock()
@@ -94,6 +103,14 @@ class Sessions:
         if not await self._database.write(work):
             raise NotFound(f"project not registered: {project}")
         return row
+
+    async def fork(self, source: Session, seq: Seq) -> SessionRow:
+        """A new session with what was said in ``source`` up to the record of this number. Raises Invalid."""
+        return await self.adopt(source.log.row.project, forked(source.log.records, seq))
+
+    def running(self, project: ProjectId) -> bool:
+        """Whether a turn runs in one of its sessions."""
+        return any(live.log.row.project == project and live.log.row.turn is not None for live in self._live.values())
 
     async def list(
         self, project: ProjectId, *, limit: int | None = None, before: str | None = None
@@ -164,7 +181,7 @@ class Sessions:
             raise NotFound("session not found")
         log = await self._log(row)
         await self._interrupt(log)
-        live = Session(log=log, open_agent=self._open_agent)
+        live = Session(log=log, open_agent=self._open_agent, take_checkpoint=self._take_checkpoint)
         self._live[session] = live
         self._drives[session] = Drive()
         self._tasks.start_soon(self._drive, live, self._drives[session], name=f"session {session}")

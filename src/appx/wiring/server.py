@@ -17,6 +17,7 @@ from appx.http.parts import Parts
 from appx.models.litellm import LitellmSettings
 from appx.models.registry import Models
 from appx.projects.agents import Agents
+from appx.projects.checkpoints import Checkpoints
 from appx.projects.projects import Projects
 from appx.projects.templates import Templates
 from appx.sessions.sessions import Sessions
@@ -52,12 +53,16 @@ class Server:
             max_steps=settings.max_steps,
             skill_dirs=settings.skill_dirs,
         )
-        self._sessions = Sessions(database=self._database, open_agent=self._agents.open)
+        checkpoints = Checkpoints(workbench)
+        self._sessions = Sessions(
+            database=self._database, open_agent=self._agents.open, take_checkpoint=checkpoints.of_turn
+        )
         self._projects = Projects(database=self._database, workbench=workbench, sessions=self._sessions)
         parts = Parts(
             templates=Templates(workbench=workbench, shared=settings.state_dir / "prompts"),
             projects=self._projects,
             sessions=self._sessions,
+            checkpoints=checkpoints,
             models=self.models,
             workbench=workbench,
             gate=Gate(self.token),

@@ -6,8 +6,8 @@ import anyio
 import pytest
 
 from appx.domain.errors import Invalid, NotFound, Unavailable
-from appx.domain.ids import ProjectId
-from appx.projects.checkpoints import Checkpoints
+from appx.domain.ids import ProjectId, SessionId, TurnId
+from appx.projects.checkpoints import MAX_DIFF, Checkpoints
 from appx.projects.git import MAX_FILE
 from appx.wiring.benches import PATH, environment
 from appx.workbench.bench import Command
@@ -41,18 +41,25 @@ async def bash(bench: LocalBench, line: str) -> str:
 async def test_each_change_is_a_checkpoint_and_no_change_is_none(bench: LocalBench, checkpoints: Checkpoints) -> None:
     assert await checkpoints.take(SHOP, "Nothing yet") == ""
     await bash(bench, "echo one >a.txt")
-    first = await checkpoints.take(SHOP, "Add\n a file", turn="t1", session="s1")
+    first = await checkpoints.take(SHOP, "Add\n a file", turn=TurnId("t1"), session=SessionId("s1"))
     assert await checkpoints.take(SHOP, "Nothing new") == ""
     await bash(bench, "echo two >a.txt; mkdir -p 'd i r'; echo x >'d i r/\nü'; rm -f gone")
-    second = await checkpoints.take(SHOP, "", turn="t2")
+    second = await checkpoints.take(SHOP, "", turn=TurnId("t2"))
 
     listed = await checkpoints.list(SHOP)
     assert [(each.id, each.message, each.turn, each.session) for each in listed] == [
         (second, "Checkpoint", "t2", ""),
         (first, "Add a file", "t1", "s1"),
     ]
-    assert "-one\n+two\n" in await checkpoints.diff(SHOP, first, second)
-    assert await checkpoints.list(SHOP, 1) == listed[:1]
+    found = await checkpoints.changes(SHOP, second, first)
+    assert found == await checkpoints.changes(SHOP, second), "the one before is what it is compared with by itself"
+    assert "-one\n+two\n" in found.diff
+    assert not found.cut
+    assert [(each.path, each.added, each.removed) for each in found.files] == [("a.txt", 1, 1), ("d i r/\nü", 1, 0)]
+    assert [each.path for each in (await checkpoints.changes(SHOP, first)).files] == ["a.txt"]
+    assert await checkpoints.list(SHOP, limit=1) == listed[:1]
+    assert await checkpoints.list(SHOP, before=second) == listed[1:]
+    assert await checkpoints.list(SHOP, before=first) == []
 
 
 async def test_the_persons_branches_index_stash_and_hooks_are_left_alone(
@@ -130,7 +137,7 @@ async def test_a_commit_that_is_no_checkpoint_is_not_found(bench: LocalBench, ch
     taken = await checkpoints.take(SHOP, "One")
     for unknown in (mine, "0" * 40):
         with pytest.raises(NotFound):
-            await checkpoints.diff(SHOP, unknown, taken)
+            await checkpoints.changes(SHOP, taken, unknown)
 
 
 async def test_two_at_once_make_one(bench: LocalBench, checkpoints: Checkpoints) -> None:
@@ -138,14 +145,71 @@ async def test_two_at_once_make_one(bench: LocalBench, checkpoints: Checkpoints)
     taken: list[str] = []
 
     async def take() -> None:
-        try:
-            taken.append(await checkpoints.take(SHOP, "At once"))
-        except Unavailable:  # the other was quicker, and git compares before it sets
-            taken.append("")
+        taken.append(await checkpoints.take(SHOP, "At once"))
 
     async with anyio.create_task_group() as tasks:
         for _ in range(4):
             tasks.start_soon(take)
     assert len(await checkpoints.list(SHOP)) == 1
     assert len([each for each in taken if each]) == 1
-    assert await bash(bench, "ls .git | grep appx-index || true") == ""
+
+
+async def test_a_long_diff_is_cut_and_binary_files_are_counted_as_such(
+    bench: LocalBench, checkpoints: Checkpoints
+) -> None:
+    await bash(bench, "seq 1 500000 >long.txt; printf 'a\\0b' >x.bin")
+    found = await checkpoints.changes(SHOP, await checkpoints.take(SHOP, "Long"))
+    assert [(each.path, each.added, each.removed) for each in found.files] == [
+        ("long.txt", 500_000, 0),
+        ("x.bin", None, None),
+    ]
+    assert found.cut
+    assert MAX_DIFF - 4 <= len(found.diff) <= MAX_DIFF
+    assert found.diff.startswith("diff --git a/long.txt b/long.txt\n")
+
+
+async def test_what_a_build_makes_is_left_out_also_without_gitignore(
+    bench: LocalBench, checkpoints: Checkpoints
+) -> None:
+    await bash(bench, "mkdir -p a/node_modules/x .venv/bin; touch a/node_modules/x/y .venv/bin/z a/b.pyc a/kept")
+    taken = await checkpoints.take(SHOP, "Built")
+    assert await bash(bench, f"git ls-tree -r --name-only {taken}") == "a/kept\n"
+
+
+async def test_a_repository_that_was_removed_is_made_anew(bench: LocalBench, checkpoints: Checkpoints) -> None:
+    """And the repository above, of somebody who works on a laptop, is not taken for the project's."""
+    await bash(bench, "git init -q ..; rm -rf .git; echo one >a.txt")
+    taken = await checkpoints.take(SHOP, "Anew")
+    assert await bash(bench, f"git show {taken}:a.txt") == "one\n"
+    assert await bash(bench, "cd ..; git for-each-ref") == ""
+
+
+async def test_what_git_says_by_the_way_is_no_answer(bench: LocalBench, checkpoints: Checkpoints) -> None:
+    await bash(
+        bench,
+        """git config core.autocrlf input; printf 'a\\r\\n' >crlf.txt
+        git init -q inner; cd inner; git -c user.name=p -c user.email=p commit -q --allow-empty -m x""",
+    )
+    taken = await checkpoints.take(SHOP, "Warned")
+    assert [each.id for each in await checkpoints.list(SHOP)] == [taken]
+
+
+async def test_going_back_between_a_file_and_a_directory_of_one_name(
+    bench: LocalBench, checkpoints: Checkpoints
+) -> None:
+    await bash(bench, "echo file >x; mkdir y; echo inside >y/z")
+    first = await checkpoints.take(SHOP, "One")
+    await bash(bench, "rm x; mkdir -p x/deep; echo inside >x/deep/z; rm -r y; echo file >y; ln -s / l")
+    second = await checkpoints.take(SHOP, "Two")
+    await checkpoints.restore(SHOP, first)
+    assert await bash(bench, "cat x y/z; test ! -e l") == "file\ninside\n"
+    await checkpoints.restore(SHOP, second)
+    assert await bash(bench, "cat x/deep/z y; readlink l") == "inside\nfile\n/\n"
+
+
+async def test_when_git_fails_its_last_words_are_told(bench: LocalBench, checkpoints: Checkpoints) -> None:
+    await bash(bench, "echo one >a.txt")
+    await checkpoints.take(SHOP, "One")
+    await bash(bench, "rm -r .git/objects; mkdir .git/objects; echo two >a.txt")
+    with pytest.raises(Unavailable, match=r"fatal: "):
+        await checkpoints.take(SHOP, "Two")
