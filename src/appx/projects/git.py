@@ -6,6 +6,8 @@ index, stash and hooks are never touched.
 
 import shlex
 
+from appx.kit.unfinished import PREFIX
+
 REF = "refs/appx/checkpoints"
 MAX_FILE = 10 << 20
 """A new file that is larger is left out: most such files are data or products."""
@@ -37,7 +39,7 @@ git ls-files --others --modified --exclude-standard -z |
       printf ':(exclude,literal)%s\\0' "$path"
     fi
   done >"$GIT_INDEX_FILE.out"
-printf '.\\0' >>"$GIT_INDEX_FILE.out"
+printf ':(exclude){PREFIX}*\\0.\\0' >>"$GIT_INDEX_FILE.out"
 git add --all --pathspec-from-file="$GIT_INDEX_FILE.out" --pathspec-file-nul
 rm -f "$GIT_INDEX_FILE.out"
 tree="$(git write-tree)"
