@@ -9,13 +9,16 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from appx.http import (
+    archives,
     choices,
     compaction,
     errors,
+    files,
     models,
     projects,
     providers,
     questions,
+    searches,
     service,
     sessions,
     subscriptions,
@@ -37,7 +40,7 @@ def make_app(parts: Parts) -> FastAPI:
     app.state.parts = parts
     errors.install(app)
     _add_docs(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, uploads=parts.max_upload)
     app.add_middleware(Guard, gate=parts.gate)
     return app
 
@@ -63,6 +66,9 @@ def _api() -> FastAPI:
         providers,
         subscriptions,
         projects,
+        files,
+        archives,
+        searches,
         sessions,
         choices,
         questions,
