@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from zipfile import ZIP_STORED
 
 import anyio
 import pytest
@@ -15,6 +16,7 @@ from tests.crash.book import Book, Json, ProjectNote, SessionNote
 from tests.crash.checks import check_all, idle
 from tests.crash.life import Ended, Life, Nursery, client, listening, nursery, running, tools, variables
 from tests.crash.people import People, follow
+from tests.unit.workbench.streams import archive
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
@@ -157,6 +159,27 @@ async def test_who_asks_on_a_full_disk_is_told_and_room_cures_it(disk: SmallDisk
         await idle(life, session)
         await disk.check(life)
     async with disk.server() as life:
+        await disk.check(life)
+
+
+async def test_a_file_or_an_archive_that_does_not_fit_leaves_nothing(disk: SmallDisk) -> None:
+    async with disk.server() as life:
+        _, project, _ = await disk.begin(life)
+        await life.http.put(f"/v1/projects/{project.id}/files?path=a", content=b"old")
+        before = sorted(path.name for path in (disk.seen / project.id).iterdir())
+        large = archive(("small", b"x"), ("large", os.urandom(5 << 20)), method=ZIP_STORED)
+        unpacked = archive(("small", b"x"), ("large", bytes(12 << 20)))
+        for method, path, data in (
+            ("PUT", "files?path=a", bytes(20 << 20)),
+            ("PUT", "files?path=new/b", bytes(20 << 20)),
+            ("POST", "upload", large + bytes(4 << 20)),
+            ("POST", "upload", unpacked),
+        ):
+            answer = await life.http.request(method, f"/v1/projects/{project.id}/{path}", content=data)
+            assert (answer.status_code, "Make room" in answer.text) == (507, True), answer.text
+            assert sorted(path.name for path in (disk.seen / project.id).iterdir()) == before
+        assert (await life.http.get(f"/v1/projects/{project.id}/files?path=a")).content == b"old"
+        assert (await life.http.put(f"/v1/projects/{project.id}/files?path=a", content=b"new")).status_code == 200
         await disk.check(life)
 
 

@@ -9,6 +9,7 @@ import anyio.lowlevel
 from appx.domain.errors import Invalid, NotFound, Unavailable
 from appx.domain.ids import ProjectId
 from appx.workbench.bench import BenchStatus, Command, CommandResult, OnOutput, TakeBytes
+from appx.workbench.tree import FileTree
 
 DONE = CommandResult(code=0, ended="exit", output="", total_bytes=0, total_lines=0, full_output=None)
 
@@ -22,6 +23,10 @@ class FakeBench:
     tails: Sequence[str] = ()
     commands: list[Command] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
+
+    @property
+    def tree(self) -> FileTree:
+        raise Unavailable("A workbench in memory has no tree.")
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> CommandResult:
         self.commands.append(command)

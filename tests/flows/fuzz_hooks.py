@@ -1,6 +1,8 @@
 """What schemathesis is kept from, and led to. It loads this module by name; see ``test_fuzz``."""
 
+import io
 import json
+import zipfile
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,19 @@ LED = cycle((True, True, False))
 @schemathesis.serializer("application/x-ndjson")
 def lines(_context: object, value: object) -> bytes:
     return value.encode(errors="replace") if isinstance(value, str) else json.dumps(value).encode()
+
+
+@schemathesis.serializer("application/zip")
+def archive(_context: object, value: object) -> bytes:
+    """An archive with the text as a name, unless it is too long for one; else the bytes as they are."""
+    data = value if isinstance(value, bytes) else str(value).encode(errors="replace")
+    name = data.decode(errors="replace")
+    if len(data) % 3 == 0 or len(data) > 60_000:
+        return data
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as target:
+        target.writestr(name, data)
+    return made.getvalue()
 
 
 @schemathesis.hook

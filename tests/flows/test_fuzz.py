@@ -18,7 +18,7 @@ from tests.contract.schema import check
 from tests.flows.apart import Apart, apart
 from tests.flows.api import TOKEN, Api
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 SEED = 20_261_125

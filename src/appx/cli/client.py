@@ -1,7 +1,8 @@
 """A small client of the API, for the commands."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 
 import click
@@ -44,6 +45,21 @@ class Client:
                 elif line.startswith("data: {"):
                     yield number, json.loads(line[6:])
                     number = None
+
+    @contextmanager
+    def stream(
+        self, method: str, path: str, query: Mapping[str, str], content: Iterable[bytes] | None = None
+    ) -> Iterator[httpx2.Response]:
+        """An answer of any size to a body of any size."""
+        try:
+            patience = httpx2.Timeout(60.0, read=600.0)  # an archive is unpacked before the answer
+            with self._http.stream(method, path, params=query, content=content, timeout=patience) as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                    raise click.ClickException(_sentence(answer))
+                yield answer
+        except httpx2.TransportError as error:
+            raise click.ClickException(f"The connection to {self._url} broke off: {error}") from error
 
     def _call(self, method: str, path: str, *, body: object = None, accept: tuple[int, ...] = (200,)) -> Any:  # noqa: ANN401
         try:

@@ -2,20 +2,20 @@
 
 import os
 from functools import partial
-from pathlib import Path
 
 import anyio
 import click
 from typing_extensions import override
 
-from appx.cli import backups
+from appx.cli import backups, files
 from appx.cli import chat as chatting
+from appx.cli.access import api_token
 from appx.cli.client import Client, url_option
 from appx.domain.errors import AppxError
 from appx.settings.settings import Settings, manual, read_settings
 from appx.wiring import benches
 from appx.wiring.logs import log_to_stderr
-from appx.wiring.state import known_token, only_one
+from appx.wiring.state import only_one
 
 
 class Failing(click.Group):
@@ -47,6 +47,7 @@ def main() -> None:
 
 main.add_command(backups.backup)
 main.add_command(backups.restore)
+main.add_command(files.files)
 
 
 @main.command()
@@ -90,7 +91,7 @@ def openapi() -> None:
 @click.option("--base", help="How the browser reaches the server, when that differs from --url.")
 def login_url(url: str, base: str | None) -> None:
     """Print a link that logs a browser in, once, within ten minutes."""
-    with Client(url, _token()) as client:
+    with Client(url, api_token()) as client:
         click.echo((base or url).rstrip("/") + client.post("/v1/login-codes")["path"])
 
 
@@ -98,7 +99,7 @@ def login_url(url: str, base: str | None) -> None:
 @url_option
 def health(url: str) -> None:
     """Say whether the server, its workbench and podman work; the exit code tells, too."""
-    with Client(url, _token()) as client:
+    with Client(url, api_token()) as client:
         ready = client.get("/v1/readyz", accept=(200, 503))
     for problem in ready["problems"]:
         click.echo(problem, err=True)
@@ -117,7 +118,7 @@ def chat(url: str, project: str, prompt: str | None, *, new: bool) -> None:
 
     With PROMPT, one turn; without, prompts are read from the terminal until Ctrl-D. Ctrl-C stops the running turn.
     """
-    with Client(url, _token()) as client:
+    with Client(url, api_token()) as client:
         raise SystemExit(chatting.chat(client, project, prompt, new=new))
 
 
@@ -126,14 +127,3 @@ def _settings(*, verbose: bool) -> Settings:
     settings = read_settings(os.environ)
     log_to_stderr("debug" if verbose else settings.log_level)
     return settings
-
-
-def _token() -> str:
-    """The token as the environment or the workspace's state gives it."""
-    settings: Settings = read_settings({"WORKSPACE_DIR": str(Path.cwd()), **os.environ})
-    token = known_token(settings)
-    if token is None:
-        raise click.ClickException(
-            "No token: set AGENT_SERVER_TOKEN, or WORKSPACE_DIR to the workspace of the server, and run as its user."
-        )
-    return token

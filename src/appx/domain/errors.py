@@ -17,6 +17,10 @@ class Conflict(AppxError):
     """Not in this state, for example a change of model while a turn runs. Try again later."""
 
 
+class Changed(AppxError):
+    """It is not as the caller last saw it. Read it again, then decide anew."""
+
+
 class TooLarge(AppxError):
     """More than we take. Send less."""
 

@@ -9,14 +9,17 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from appx.http import (
+    archives,
     checkpoints,
     choices,
     compaction,
     errors,
+    files,
     models,
     projects,
     providers,
     questions,
+    searches,
     service,
     sessions,
     subscriptions,
@@ -38,7 +41,7 @@ def make_app(parts: Parts) -> FastAPI:
     app.state.parts = parts
     errors.install(app)
     _add_docs(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, uploads=parts.max_upload)
     app.add_middleware(Guard, gate=parts.gate)
     return app
 
@@ -64,6 +67,9 @@ def _api() -> FastAPI:
         providers,
         subscriptions,
         projects,
+        files,
+        archives,
+        searches,
         sessions,
         choices,
         questions,

@@ -8,10 +8,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
 from appx.domain.errors import (
     AppxError,
+    Changed,
     Conflict,
     Invalid,
     Misconfigured,
@@ -27,6 +29,7 @@ STATUS: dict[type[AppxError], HTTPStatus] = {
     Invalid: HTTPStatus.BAD_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
+    Changed: HTTPStatus.PRECONDITION_FAILED,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Misconfigured: HTTPStatus.INTERNAL_SERVER_ERROR,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -48,6 +51,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(AppxError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _plain)
+    app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(Exception, _defect)
 
 
@@ -81,6 +85,11 @@ async def _plain(request: Request, error: Exception) -> JSONResponse:
     if "Allow" in headers:
         headers["Allow"] = _methods(request) or headers["Allow"]
     return JSONResponse({"error": sentence}, error.status_code, headers=headers)
+
+
+async def _left(_request: Request, _error: Exception) -> JSONResponse:
+    """Nobody reads it."""
+    return answer(HTTPStatus.BAD_REQUEST, "The request ended before its body was whole. Send it again.")
 
 
 def _methods(request: Request) -> str:

@@ -23,7 +23,10 @@ from appx.workbench.bench import Workbench
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """``readers`` counts the open event streams of each session; ``encoded`` is what those share."""
+    """``readers`` counts the open event streams of each session; ``encoded`` is what those share.
+
+    ``max_upload``: bytes of a file that comes in.
+    """
 
     projects: Projects
     sessions: Sessions
@@ -32,6 +35,7 @@ class Parts:
     checkpoints: Checkpoints
     workbench: Workbench
     gate: Gate
+    max_upload: int
     readers: Counter[str] = field(default_factory=Counter)
     encoded: WeakKeyDictionary[SessionLog, Once] = field(default_factory=WeakKeyDictionary)
 

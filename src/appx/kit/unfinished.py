@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,7 +10,7 @@ PREFIX = ".appx-unfinished-"
 
 
 def unfinished_name() -> str:
-    """The name of a file until it is whole and takes the place of another."""
+    """The name of a file or directory until it is whole and takes the place of another."""
     return f"{PREFIX}{secrets.token_hex(8)}"
 
 
@@ -17,5 +18,9 @@ def clear_unfinished(folder: Path) -> None:
     """Remove what writers of this user that were killed left in ``folder``. For the start, when nobody writes there."""
     for path in folder.glob(f"{PREFIX}*"):
         with suppress(OSError):
-            if path.lstat().st_uid == os.getuid():
+            if path.lstat().st_uid != os.getuid():
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
                 path.unlink()

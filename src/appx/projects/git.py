@@ -6,13 +6,15 @@ index, stash and hooks are never touched. Each script prints its answer only; wh
 
 import shlex
 
+from appx.kit.unfinished import PREFIX
+
 REF = "refs/appx/checkpoints"
 MAX_FILE = 10 << 20
 """A new file that is larger is left out: most such files are data or products."""
 
 LEFT_OUT = (
     "node_modules/", ".venv/", "__pycache__/", "*.pyc", ".cache/", ".npm/", ".pytest_cache/", ".mypy_cache/",
-    ".ruff_cache/", ".DS_Store",
+    ".ruff_cache/", ".DS_Store", f"{PREFIX}*",
 )  # fmt: skip
 """Left out besides what the project ignores: what a build or an editor makes anew."""
 

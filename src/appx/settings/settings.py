@@ -61,6 +61,9 @@ class Settings(BaseModel):
     max_steps: Annotated[int, Field(alias="APPX_MAX_STEPS", ge=1, le=10_000)] = 200
     """How many replies of the model one turn may take."""
 
+    max_upload: Annotated[int, Field(alias="APPX_MAX_UPLOAD", ge=1, le=1_000_000)] = 100
+    """How large a file or an archive may be that is uploaded into a project, in MiB."""
+
     anthropic_api_key: Annotated[SecretStr | None, Field(alias="ANTHROPIC_API_KEY")] = None
     """Key for Anthropic's models."""
 

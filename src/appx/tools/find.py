@@ -67,8 +67,7 @@ def names(output: str) -> list[str]:
 
 def result(pattern: str, path: str, done: Found) -> ToolResult:
     """What the model is told. Pure."""
-    below = "" if path == "." else f"{path.removeprefix('./')}/"
-    found = [name for each in names(done.output) if _deep_enough(name := f"{below}{each}", pattern)]
+    found = paths_of(pattern, path, done)
     if not found and done.words:
         return ToolResult(ok=False, text=complaint(done.words))
     lines = [shown(name) for name in found]
@@ -85,6 +84,12 @@ def result(pattern: str, path: str, done: Found) -> ToolResult:
     if done.words:
         notes.append(complaint(done.words))
     return ToolResult(ok=done.code is not None, text="\n".join([*lines[:count], *(f"[{note}]" for note in notes)]))
+
+
+def paths_of(pattern: str, path: str, done: Found) -> list[str]:
+    """Relative to the project's directory. Pure."""
+    below = "" if path == "." else f"{path.removeprefix('./')}/"
+    return [name for each in names(done.output) if _deep_enough(name := f"{below}{each}", pattern)]
 
 
 def _plain(pattern: str) -> str:

@@ -11,7 +11,7 @@ from appx.domain.errors import Invalid
 from appx.domain.ids import ProjectId
 from appx.domain.messages import ToolResult
 from appx.tools.arguments import Line
-from appx.tools.matches import MAX_LINE, MAX_MATCHES, matches, told
+from appx.tools.matches import MAX_LINE, MAX_MATCHES, Matches, matches, told
 from appx.tools.searching import SECONDS, Found, Search, search
 from appx.tools.tool import Show, Tool
 from appx.tools.within import within
@@ -78,9 +78,8 @@ def ripgrep(args: GrepArgs, root: str) -> Search:
 
 def result(args: GrepArgs, path: str, done: Found) -> ToolResult:
     """What the model is told. Pure."""
-    found = matches(done.output)
-    found = replace(found, rows=[row for row in found.rows if _fits(row.path, args.glob)])
-    if not found.rows and (problem := _problem(done)):
+    found = lines_of(args, done)
+    if not found.rows and (problem := problem_of(done)):
         return ToolResult(ok=False, text=problem)
     count = shlex.join(["rg", "--count", "--regexp", args.pattern, "--", path])
     text, notes = told(found, whole=done.whole, more=f"narrow pattern, path or glob, or count them with bash: {count}")
@@ -94,7 +93,13 @@ def result(args: GrepArgs, path: str, done: Found) -> ToolResult:
     return ToolResult(ok=done.code is not None, text="\n".join(lines))
 
 
-def _problem(done: Found) -> str:
+def lines_of(args: GrepArgs, done: Found) -> Matches:
+    """What was found, where the glob means it. Pure."""
+    found = matches(done.output)
+    return replace(found, rows=[row for row in found.rows if _fits(row.path, args.glob)])
+
+
+def problem_of(done: Found) -> str:
     """Why it did not even begin."""
     if "error parsing glob" in done.words:
         return f"The glob cannot be used: {done.words.removeprefix('rg: ')}"

@@ -66,6 +66,7 @@ class Server:
             models=self.models,
             workbench=workbench,
             gate=Gate(self.token),
+            max_upload=settings.max_upload << 20,
         )
         config = uvicorn.Config(
             make_app(parts),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from appx.domain.ids import ProjectId
+from appx.workbench.tree import FileTree
 
 OnOutput: TypeAlias = Callable[[str], None]
 """Called with the newest tail of a command's output (at most ``Command.keep_bytes``), at most ten times a second."""
@@ -61,6 +62,11 @@ class Workbench(Protocol):
     a full disk NoSpace; a workbench that does not answer Unavailable.
     Cancelling ``run`` ends the command's whole process group.
     """
+
+    @property
+    def tree(self) -> FileTree:
+        """The same files as people handle them."""
+        ...
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> CommandResult: ...
 

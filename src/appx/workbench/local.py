@@ -18,8 +18,10 @@ from appx.kit.unfinished import clear_unfinished, unfinished_name
 from appx.workbench import packing
 from appx.workbench.bench import BenchStatus, Command, CommandResult, OnOutput, TakeBytes
 from appx.workbench.leftovers import end_processes, remove_tree
-from appx.workbench.paths import DIRECTORY, Spot, open_file, spot
+from appx.workbench.paths import DIRECTORY, Spot, mode_of, open_file, spot, sync_folder
 from appx.workbench.tail import Tail
+from appx.workbench.tree import FileTree
+from appx.workbench.tree_local import LocalTree
 
 SHOW_SECONDS = 0.1
 PODMAN_SECONDS = 20.0
@@ -48,6 +50,10 @@ class LocalBench:
     outputs: Path
     max_processes: int | None = None
     _podman: str = field(default="", init=False)
+
+    @property
+    def tree(self) -> FileTree:
+        return LocalTree(self._directory, self._environment)
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> CommandResult:
         _check_line(command.line)
@@ -220,7 +226,7 @@ def _read(root: Path, path: str, limit: int) -> bytes:
 def _write(root: Path, path: str, data: bytes) -> None:
     """A new file takes its place, so that a reader sees the old content or the new, whatever happens."""
     with spot(root, path, make_parents=True) as place, _home(root, place) as home:
-        mode = _mode(place, path)
+        mode = mode_of(place, path)
         name = unfinished_name()
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(name, flags, 0o666 if mode is None else 0o600, dir_fd=home)
@@ -236,7 +242,7 @@ def _write(root: Path, path: str, data: bytes) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(name, dir_fd=home)
             raise
-        _sync(place.parent)
+        sync_folder(place.parent)
 
 
 @contextlib.contextmanager
@@ -248,25 +254,3 @@ def _home(root: Path, place: Spot) -> Iterator[int]:
         yield top if same_disk else place.parent
     finally:
         os.close(top)
-
-
-def _sync(folder: int) -> None:
-    """Put the names in a directory on the disk; one that this user may not list is left to the kernel."""
-    with contextlib.suppress(PermissionError):
-        descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _mode(place: Spot, path: str) -> int | None:
-    """The permissions of the file that is there; None when there is none."""
-    try:
-        descriptor = open_file(place, path)
-    except FileNotFoundError:
-        return None
-    try:
-        return os.fstat(descriptor).st_mode & 0o777
-    finally:
-        os.close(descriptor)

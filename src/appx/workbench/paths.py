@@ -28,15 +28,19 @@ class Spot:
 
 
 @contextmanager
-def spot(root: Path, path: str, *, make_parents: bool = False) -> Iterator[Spot]:
+def spot(
+    root: Path, path: str, *, make_parents: bool = False, follow: bool = True, folder: bool = False
+) -> Iterator[Spot]:
     """The place of ``path``, which is relative to ``root`` or absolute inside it.
 
+    Without ``follow`` it may be a symbolic link itself. With ``folder`` it is a directory, and the place is "." in it.
     Raises Invalid when it leads out of ``root`` or names no file, NotFound when a directory on the way is missing.
     """
     if "\0" in path or any("\ud800" <= each <= "\udfff" for each in path):
         raise Invalid("This is no path: it has a zero byte, or half a surrogate pair.")
-    with ExitStack() as opened, _our_errors(path):
-        yield _Walk(root, path, opened, make_parents=make_parents).end()
+    with ExitStack() as opened, our_errors(path):
+        walk = _Walk(root, path, opened, make_parents=make_parents)
+        yield walk.end(follow=follow, folder=folder)
 
 
 class _Walk:
@@ -51,13 +55,15 @@ class _Walk:
         self._parts = deque(self._inside(path))
         self._links = 0
 
-    def end(self) -> Spot:
+    def end(self, *, follow: bool, folder: bool) -> Spot:
+        if folder:
+            self._parts.append(".")
         while self._parts:
             part = self._parts.popleft()
             if part == "..":
                 self._up()
                 continue
-            target = self._link(part)
+            target = self._link(part) if follow or self._parts else None
             if target is not None:
                 self._follow(target)
             elif self._parts:
@@ -124,8 +130,31 @@ def _kind(mode: int) -> str:
     return "a directory" if stat.S_ISDIR(mode) else "no regular file"
 
 
+def mode_of(place: Spot, path: str) -> int | None:
+    """The permissions of the file that is there; None when there is none."""
+    try:
+        descriptor = open_file(place, path)
+    except FileNotFoundError:
+        return None
+    try:
+        return os.fstat(descriptor).st_mode & 0o777
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: int) -> None:
+    """Put the names in a directory on the disk; one that this user may not list is left to the kernel."""
+    with suppress(PermissionError):
+        descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 @contextmanager
-def _our_errors(path: str) -> Iterator[None]:
+def our_errors(path: str) -> Iterator[None]:
+    """What the kernel refuses, in our words."""
     try:
         yield
     except OSError as error:
@@ -137,7 +166,7 @@ def _translated(error: OSError, path: str) -> AppxError:
         case errno.ENOENT:
             return NotFound(f"{path}: there is no such file or directory.")
         case errno.ENOTDIR:
-            return Invalid(f"{path}: a part of the path is no directory.")
+            return Invalid(f"{path}: this, or a part of the way to it, is no directory.")
         case errno.ELOOP:
             return Invalid(f"{path}: a part of the path became a symbolic link. Try again.")
         case errno.EISDIR:

@@ -12,6 +12,8 @@ from appx.domain.errors import Unavailable
 from appx.domain.ids import ProjectId
 from appx.workbench import wire
 from appx.workbench.bench import BenchStatus, Command, CommandResult, OnOutput, TakeBytes
+from appx.workbench.tree import FileTree
+from appx.workbench.tree_remote import RemoteTree
 
 PATIENCE_SECONDS = 15.0
 """How long a request waits for a workbench that is starting: it comes back by itself after a crash."""
@@ -33,6 +35,7 @@ class RemoteBench:
             timeout=None,
             trust_env=False,
         )
+        self.tree: FileTree = RemoteTree(self._asked)
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -70,16 +73,8 @@ class RemoteBench:
             pass
 
     async def pack(self, project: ProjectId, take: TakeBytes) -> None:
-        frames = wire.Frames()
         async with self._asked("POST", f"/projects/{project}/pack") as answer:
-            async for data in answer.aiter_raw():
-                for chunk in frames.add(data):
-                    await take(chunk)
-        found = {"error": "Unavailable", "text": "The workbench ended while it packed."}
-        if frames.last is not None:
-            found = json.loads(frames.last)
-        if found:
-            raise wire.error_in(found)
+            await wire.hand_over(answer.aiter_raw(), take)
 
     async def unpack(self, project: ProjectId, into: str, tar: AsyncIterable[bytes]) -> None:
         async with self._asked("PUT", f"/projects/{project}/unpacked", query={"into": into}, content=tar):
@@ -122,7 +117,7 @@ class RemoteBench:
                 if anyio.current_time() >= deadline:
                     raise Unavailable(self._silent(error)) from error
             except httpx2.TransportError as error:
-                raise Unavailable(f"The workbench ended in the middle: {error}. Try again.") from error
+                raise Unavailable(f"The workbench ended in the middle: {error!r}. Try again.") from error
             await anyio.sleep(AGAIN_SECONDS)
 
     @asynccontextmanager

@@ -17,8 +17,9 @@ from starlette.types import Receive, Scope, Send
 
 from appx.domain.errors import AppxError, Invalid
 from appx.domain.ids import ProjectId
-from appx.workbench import wire
-from appx.workbench.bench import Command, OnOutput, Workbench
+from appx.workbench import tree_service, wire
+from appx.workbench.bench import Command, OnOutput, TakeBytes, Workbench
+from appx.workbench.framed import Framed, until_left
 from appx.workbench.local import MAX_WRITE
 
 logger = logging.getLogger(__name__)
@@ -35,8 +36,9 @@ def make_service(bench: Workbench) -> Starlette:
             Route("/file", _handler(bench, _write), methods=["PUT"]),
             Route("/projects/{id}", _handler(bench, _create), methods=["PUT"]),
             Route("/projects/{id}", _handler(bench, _remove), methods=["DELETE"]),
-            Route("/projects/{id}/pack", _Pack(bench), methods=["POST"]),
+            Route("/projects/{id}/pack", Framed(partial(_pack, bench)), methods=["POST"]),
             Route("/projects/{id}/unpacked", _handler(bench, _unpack), methods=["PUT"]),
+            *tree_service.routes(bench.tree),
             Route("/status", _handler(bench, _status), methods=["GET"]),
             Route("/alive", _Alive(), methods=["GET"]),
         ],
@@ -74,6 +76,10 @@ async def _create(bench: Workbench, request: Request) -> Response:
     return JSONResponse({"directory": await bench.create_project(ProjectId(request.path_params["id"]))})
 
 
+async def _pack(bench: Workbench, request: Request, take: TakeBytes) -> None:
+    await bench.pack(ProjectId(request.path_params["id"]), take)
+
+
 async def _unpack(bench: Workbench, request: Request) -> Response:
     project, into = ProjectId(request.path_params["id"]), request.query_params["into"]
     try:
@@ -104,7 +110,7 @@ class _Run:
             {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/x-ndjson")]}
         )
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_until_left, receive, tasks.cancel_scope)
+            tasks.start_soon(until_left, receive, tasks.cancel_scope)
             last = await self._follow(command, send)
             await send(_line(last, more=False))
             tasks.cancel_scope.cancel()
@@ -138,29 +144,6 @@ class _Run:
             return wire.error_out(error)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pack:
-    """Sends a project's directory in frames; stops packing when the caller leaves."""
-
-    bench: Workbench
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-
-        async def take(data: bytes) -> None:
-            await send({"type": "http.response.body", "body": wire.frame(data), "more_body": True})
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_until_left, receive, tasks.cancel_scope)
-            last: dict[str, str] = {}
-            try:
-                await self.bench.pack(ProjectId(scope["path_params"]["id"]), take)
-            except AppxError as error:
-                last = wire.error_out(error)
-            await send({"type": "http.response.body", "body": wire.frame(b"") + json.dumps(last).encode()})
-            tasks.cancel_scope.cancel()
-
-
 class _Alive:
     """Open until the caller leaves or this process ends."""
 
@@ -176,12 +159,6 @@ async def _command(request: Request) -> Command:
         return wire.COMMAND.validate_json(await request.body())
     except ValidationError as error:
         raise Invalid(f"This is no command: {error}") from error
-
-
-async def _until_left(receive: Receive, scope: anyio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()
 
 
 def _line(found: object, *, more: bool = True) -> dict[str, object]:

@@ -8,6 +8,7 @@
 - ``POST /projects/{id}/pack``: frames (four bytes of length, then that many bytes of a tar archive); after an empty
   one ``{}`` or an error
 - ``PUT /projects/{id}/unpacked?into`` with a tar archive: 204
+- ``/projects/{id}/tree``, ``content``, ``moved``, ``zip``, ``unzipped``: see ``tree_service``
 - ``GET /status``: ``BenchStatus``
 - ``GET /alive``: stays open until the workbench ends
 
@@ -15,11 +16,12 @@ Leaving ``/run`` or one of the archives ends the command. An error is ``{"error"
 in ``/run`` and ``/pack``.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
 
 from pydantic import TypeAdapter
 
-from appx.domain.errors import AppxError, Conflict, Invalid, NoSpace, NotFound, TooLarge, Unavailable
+from appx.domain.errors import AppxError, Changed, Conflict, Invalid, NoSpace, NotFound, TooLarge, Unavailable
 from appx.workbench.bench import BenchStatus, Command, CommandResult
 
 COMMAND = TypeAdapter(Command)
@@ -27,7 +29,7 @@ RESULT = TypeAdapter(CommandResult)
 STATUS = TypeAdapter(BenchStatus)
 
 _ERRORS: dict[str, type[AppxError]] = {
-    each.__name__: each for each in (Conflict, Invalid, NoSpace, NotFound, TooLarge, Unavailable)
+    each.__name__: each for each in (Changed, Conflict, Invalid, NoSpace, NotFound, TooLarge, Unavailable)
 }
 
 
@@ -66,3 +68,16 @@ class Frames:
     @property
     def last(self) -> bytes | None:
         return bytes(self._buffer) if self._ended else None
+
+
+async def hand_over(data: AsyncIterable[bytes], take: Callable[[bytes], Awaitable[object]]) -> None:
+    """Give ``take`` what is in frames. Raises the error that stands behind them, Unavailable when they break off."""
+    frames = Frames()
+    async for each in data:
+        for chunk in frames.add(each):
+            await take(chunk)
+    found = {"error": "Unavailable", "text": "The workbench ended while it packed."}
+    if frames.last is not None:
+        found = json.loads(frames.last)
+    if found:
+        raise error_in(found)

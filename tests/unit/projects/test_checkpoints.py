@@ -62,6 +62,14 @@ async def test_each_change_is_a_checkpoint_and_no_change_is_none(bench: LocalBen
     assert await checkpoints.list(SHOP, before=first) == []
 
 
+async def test_an_upload_that_is_on_its_way_is_in_no_checkpoint(bench: LocalBench, checkpoints: Checkpoints) -> None:
+    await bash(bench, "echo half >.appx-unfinished-1; mkdir .appx-unfinished-2; echo x >.appx-unfinished-2/file")
+    assert await checkpoints.take(SHOP, "") == ""
+    await bash(bench, "echo one >a.txt")
+    taken = await checkpoints.take(SHOP, "")
+    assert await bash(bench, f"git ls-tree -r --name-only {taken}") == "a.txt\n"
+
+
 async def test_the_persons_branches_index_stash_and_hooks_are_left_alone(
     bench: LocalBench, checkpoints: Checkpoints
 ) -> None:

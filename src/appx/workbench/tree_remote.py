@@ -1,0 +1,73 @@
+"""A project's files through the workbench's service: see ``tree_service`` for what is said."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import httpx2
+
+from appx.domain.ids import ProjectId
+from appx.workbench import tree_service as said
+from appx.workbench import wire
+from appx.workbench.tree import Entry, Listing, Look, Opened, Span, Take, Unzipped, When
+
+
+class Asked(Protocol):
+    """A request to the service. Raises what the service answers, Unavailable when it does not."""
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        content: bytes | AsyncIterable[bytes] | None = None,
+    ) -> AbstractAsyncContextManager[httpx2.Response]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteTree:
+    asked: Asked
+
+    async def entries(self, project: ProjectId, look: Look) -> Listing:
+        query = {"look": said.LOOK.dump_json(look).decode()}
+        async with self.asked("GET", f"/projects/{project}/tree", query=query) as answer:
+            return said.LISTING.validate_json(await answer.aread())
+
+    @asynccontextmanager
+    async def open(self, project: ProjectId, path: str, span: Span | None = None) -> AsyncIterator[Opened]:
+        query = {"path": path, "span": said.SPAN.dump_json(span).decode()}
+        async with self.asked("GET", f"/projects/{project}/content", query=query) as answer:
+            head = said.HEAD.validate_json(answer.headers[said.OPENED])
+            entry = replace(head.entry, path=path)
+            yield Opened(entry=entry, start=head.start, stop=head.stop, chunks=answer.aiter_raw())
+
+    async def put(self, project: ProjectId, path: str, data: AsyncIterable[bytes], when: When) -> Entry:
+        query = {"path": path, "when": said.WHEN.dump_json(when).decode()}
+        async with self.asked("PUT", f"/projects/{project}/content", query=query, content=data) as answer:
+            return said.ENTRY.validate_json(await answer.aread())
+
+    async def remove(self, project: ProjectId, path: str, *, recursive: bool) -> None:
+        query = {"path": path, "recursive": _flag(recursive)}
+        async with self.asked("DELETE", f"/projects/{project}/content", query=query):
+            pass
+
+    async def move(self, project: ProjectId, path: str, to: str, *, replace: bool) -> Entry:
+        query = {"path": path, "to": to, "replace": _flag(replace)}
+        async with self.asked("POST", f"/projects/{project}/moved", query=query) as answer:
+            return said.ENTRY.validate_json(await answer.aread())
+
+    async def zip(self, project: ProjectId, path: str, take: Take, *, everything: bool) -> None:
+        query = {"path": path, "everything": _flag(everything)}
+        async with self.asked("POST", f"/projects/{project}/zip", query=query) as answer:
+            await wire.hand_over(answer.aiter_raw(), take)
+
+    async def unzip(self, project: ProjectId, path: str, data: AsyncIterable[bytes], *, replace: bool) -> Unzipped:
+        query = {"path": path, "replace": _flag(replace)}
+        async with self.asked("PUT", f"/projects/{project}/unzipped", query=query, content=data) as answer:
+            return said.UNZIPPED.validate_json(await answer.aread())
+
+
+def _flag(value: bool) -> str:  # noqa: FBT001
+    return "1" if value else ""
