@@ -36,7 +36,7 @@ from appx.domain.messages import (
 )
 from appx.models.catalogue import ModelInfo
 from appx.models.model import Request
-from appx.models.outgoing import NO_PICTURES, conversation, parameters
+from appx.models.outgoing import NO_PICTURES, NOTHING, conversation, parameters
 from tests.fakes.logs import logs
 
 INFO = ModelInfo(provider="google", id="m", name="m", api="google-generative-ai", input=("text", "image"))
@@ -78,11 +78,11 @@ def test_the_words_of_people_and_models_are_sent_in_order(events: list[Event]) -
     for message in messages:
         match message:
             case UserMessage(text=text):
-                words.append(text)
+                words.append(text if text.strip() else NOTHING)
             case ToolMessage(result=result):
-                words.append(result.text)
+                words.append(result.text if result.text.strip() else NOTHING)
             case Reply(blocks=blocks):
-                words += [block.text for block in blocks if isinstance(block, Text) and block.text]
+                words += [block.text for block in blocks if isinstance(block, Text) and block.text.strip()]
     told = [
         part.content
         for each in sent(*messages)
