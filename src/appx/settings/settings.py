@@ -61,6 +61,12 @@ class Settings(BaseModel):
     max_steps: Annotated[int, Field(alias="APPX_MAX_STEPS", ge=1, le=10_000)] = 200
     """How many replies of the model one turn may take."""
 
+    model_silence: Annotated[float, Field(alias="APPX_MODEL_SILENCE_SECONDS", gt=0, le=86_400)] = 180
+    """How many seconds a provider may be silent, before the first piece of a reply and between two."""
+
+    model_reply: Annotated[float, Field(alias="APPX_MODEL_REPLY_SECONDS", gt=0, le=86_400)] = 3_600
+    """How many seconds one reply of the model may take in all."""
+
     anthropic_api_key: Annotated[SecretStr | None, Field(alias="ANTHROPIC_API_KEY")] = None
     """Key for Anthropic's models."""
 
