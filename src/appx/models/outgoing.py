@@ -30,6 +30,7 @@ from appx.models.model import Request
 from appx.models.pictures import without_old_pictures
 
 NO_PICTURES = "[A picture was left out: this model takes none.]"
+DAMAGED = "[A picture was left out: it is damaged.]"
 NOTHING = "(nothing)"
 """For a text of spaces alone, which Anthropic refuses, and with it every later request of the session."""
 
@@ -93,10 +94,17 @@ def _request_part(message: UserMessage | ToolMessage, info: ModelInfo, ids: Mapp
 def _content(text: str, images: tuple[Image, ...], info: ModelInfo) -> str | list[str | BinaryContent]:
     if images and "image" not in info.input:
         return "\n".join(line for line in (text, NO_PICTURES) if line)
-    pictures = [BinaryContent(base64.b64decode(image.data), media_type=image.media_type) for image in images]
+    pictures = [_picture(image) for image in images]
     if not pictures:
         return text if text.strip() else NOTHING
     return [text, *pictures] if text.strip() else [*pictures]
+
+
+def _picture(image: Image) -> BinaryContent | str:
+    try:
+        return BinaryContent(base64.b64decode(image.data, validate=True), media_type=image.media_type)
+    except ValueError:
+        return DAMAGED
 
 
 def _response(reply: Reply, info: ModelInfo, system: str) -> ModelResponse | None:
