@@ -293,3 +293,23 @@ async def test_pictures_are_limited_and_a_refused_prompt_leaves_nothing(tmp_path
         status, _answer = await api.call("POST", f"{session}/prompt", {"text": "Look.", "images": [whole]})
         assert status == 413
         assert await api.messages(session) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "plan", "says"),
+    [
+        ("APPX_MODEL_REPLY_SECONDS", {"text": "a b c", "piece": 1, "pause": 0.2}, "more than 0.5 seconds"),
+        ("APPX_MODEL_SILENCE_SECONDS", {"text": "a b c", "hang": 2}, "silent for too long"),
+    ],
+)
+async def test_the_settings_say_how_long_a_provider_may_take(
+    tmp_path: Path, variable: str, plan: Step, says: str
+) -> None:
+    async with asking(tmp_path, [plan], **{variable: "0.5"}) as (api, _):
+        session = await api.session()
+        async with api.events(session) as reader:
+            await api.prompt(session, "go")
+            told = await reader.until("message_end")
+            told += await reader.until("message_end")
+            assert says in told[-1]["message"]["errorMessage"]
+            await api.ok("POST", f"{session}/abort")
