@@ -7,7 +7,7 @@ SHELLS := $(shell git ls-files -co --exclude-standard | xargs -r grep -lE '^\#(!
 KILLS ?= 200
 SEED ?= 1
 
-.PHONY: setup check lint types layers shell test crash crash-sweep format
+.PHONY: setup check lint types layers shell test snapshots crash crash-sweep format
 
 setup: $(BIN)/.locked
 
@@ -35,6 +35,10 @@ shell:
 
 test: setup
 	$(BIN)/pytest -n auto --ignore tests/crash
+
+# What each provider is sent for the conversations of tests/fakes/conversations.py. Read the diff before you commit it.
+snapshots: setup
+	$(BIN)/python -m tests.unit.models.requests
 
 # Kills, sick and full disks, power cuts, damage. docs/operate.md tells how to run more of it.
 crash: setup

@@ -22,6 +22,7 @@ from appx.domain.messages import (
     ToolSpec,
     UserMessage,
 )
+from appx.models.connections import Patience
 from appx.models.litellm import LitellmSettings
 from appx.models.model import Model, ModelFailed, Request
 from appx.models.registry import Models
@@ -51,7 +52,7 @@ async def asked(tmp_path: Path, url: str, *, idle: float = 5.0) -> AsyncIterator
         state=tmp_path,
         keys={"litellm": SecretStr(KEY)},
         proxy=LitellmSettings(base_url=url, default_model="openai/gpt-5.5"),
-        idle_seconds=idle,
+        patience=Patience(silence=idle),
     )
     try:
         yield models.open(models.default())

@@ -11,6 +11,8 @@ import pytest
 
 import appx.models.ask  # noqa: F401  loads the providers' libraries now, so that no turn waits for them
 from appx.models.catalogue import Api as Dialect
+from appx.models.outgoing import NO_PICTURES
+from tests.fakes.conversations import png
 from tests.fakes.openai_server import Server, Step
 from tests.fakes.streams import step
 from tests.flows.api import TOKEN, Api, serving
@@ -238,3 +240,76 @@ async def test_a_reader_that_is_cut_off_in_a_reply_reads_on_where_it_was(tmp_pat
         known = len(facts) - len(settled(rest))
         assert settled(rest) == facts[known:]
         assert known == len(settled(seen)), "nothing twice and nothing missed"
+
+
+def picture(shade: int) -> dict[str, str]:
+    return {"data": png(shade).data, "mimeType": "image/png"}
+
+
+async def test_pictures_of_a_prompt_are_kept_shown_and_sent(tmp_path: Path) -> None:
+    async with asking(tmp_path, [{"text": "I see two."}]) as (api, provider):
+        session = await api.session()
+        prompt = {"text": "What is this?", "images": [picture(1), picture(2)]}
+        async with api.events(session) as reader:
+            assert await api.ok("POST", f"{session}/prompt", prompt) == {"ok": True}
+            told = await reader.until("agent_end")
+        shown = [{"type": "text", "text": "What is this?"}, *({"type": "image", **picture(each)} for each in (1, 2))]
+        assert next(each for each in told if each["type"] == "message_start")["message"]["content"] == shown
+        assert (await api.messages(session))[0]["content"] == shown
+        exported = (await api.http.get(f"{session}/export")).content
+        back = await api.http.post(f"{session.rpartition('/')[0]}/import", content=exported)
+        assert (await api.messages(f"{session.rpartition('/')[0]}/{back.json()['id']}"))[0]["content"] == shown
+    sent = provider.asked[0].body["messages"][-1]["content"]
+    assert [each["type"] for each in sent] == ["text", "image_url", "image_url"]
+    assert sent[2]["image_url"]["url"] == f"data:image/png;base64,{png(2).data}"
+
+
+async def test_a_model_that_does_not_see_is_told_that_there_were_pictures(tmp_path: Path) -> None:
+    models = tmp_path / "models.json"
+    models.write_text(json.dumps([{"id": "blind", "input": ["text"]}]))
+    variables = {"LITELLM_MODELS_PATH": str(models), "LITELLM_DEFAULT_MODEL": "blind"}
+    with Server([{"text": "I cannot see."}]) as provider:
+        async with serving(tmp_path / "workspace", LITELLM_BASE_URL=provider.url, **variables) as api:
+            session = await api.session()
+            async with api.events(session) as reader:
+                await api.ok("POST", f"{session}/prompt", {"text": "Look.", "images": [picture(1)]})
+                await reader.until("agent_end")
+    assert provider.asked[0].body["messages"][-1]["content"] == f"Look.\n{NO_PICTURES}"
+
+
+async def test_pictures_are_limited_and_a_refused_prompt_leaves_nothing(tmp_path: Path) -> None:
+    async with asking(tmp_path, [{"text": "ok"}]) as (api, _):
+        session = await api.session()
+        for images, says in (
+            ([picture(1)] * 21, "20"),
+            ([{"data": "***", "mimeType": "image/png"}], "images.0"),
+            ([{"data": png(1).data}], "mimeType"),
+            ("a picture", "images"),
+        ):
+            status, answer = await api.call("POST", f"{session}/prompt", {"text": "Look.", "images": images})
+            assert status == 400, answer
+            assert says in answer["error"]
+        whole = {"data": "A" * (17 * 1024 * 1024), "mimeType": "image/png"}
+        status, _answer = await api.call("POST", f"{session}/prompt", {"text": "Look.", "images": [whole]})
+        assert status == 413
+        assert await api.messages(session) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "plan", "says"),
+    [
+        ("APPX_MODEL_REPLY_SECONDS", {"text": "a b c", "piece": 1, "pause": 0.2}, "more than 0.5 seconds"),
+        ("APPX_MODEL_SILENCE_SECONDS", {"text": "a b c", "hang": 2}, "silent for too long"),
+    ],
+)
+async def test_the_settings_say_how_long_a_provider_may_take(
+    tmp_path: Path, variable: str, plan: Step, says: str
+) -> None:
+    async with asking(tmp_path, [plan], **{variable: "0.5"}) as (api, _):
+        session = await api.session()
+        async with api.events(session) as reader:
+            await api.prompt(session, "go")
+            told = await reader.until("message_end")
+            told += await reader.until("message_end")
+            assert says in told[-1]["message"]["errorMessage"]
+            await api.ok("POST", f"{session}/abort")

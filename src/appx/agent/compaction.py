@@ -55,8 +55,8 @@ def _fitting(text: str, window: Window) -> str:
 
 def _line(message: Message) -> str:
     match message:
-        case UserMessage(text=text):
-            return f"Person: {text}"
+        case UserMessage(text=text, images=images):
+            return f"Person: {text}{f' [with {len(images)} pictures]' if images else ''}"
         case ToolMessage(tool=tool, result=result):
             text = result.text if len(result.text) <= MAX_RESULT else f"{result.text[:MAX_RESULT]} […]"
             return f"Result of {tool}{'' if result.ok else ' (failed)'}: {text}"

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import anyio
 
+from appx.agent import circles
 from appx.agent.compaction import Plan, instructions, plan
 from appx.agent.window import Window, tokens_of
 from appx.domain.deltas import Delta
@@ -82,16 +83,18 @@ class Agent:
     async def run_turn(self, turn: Turn) -> Outcome:
         """Work until there is nothing left to answer. Facts are emitted as they happen.
 
-        Raises ModelFailed when the provider fails for good. Cancellation passes through: the session, which owns
-        the turn, ends it.
+        Raises ModelFailed when the provider fails for good, GoesInCircles when the model gets nowhere. Cancellation
+        passes through: the session, which owns the turn, ends it.
         """
         for _ in range(self.max_steps):
+            before = turn.messages()
             reply = await self._reply(turn)
+            refused = circles.refusal(before, reply.calls)
             for call in reply.calls:
                 await turn.emit(ToolStarted(turn=turn.id, call=call))
-                result = await self.toolbox.run(call, partial(turn.show, call.id))
+                result = refused or await self.toolbox.run(call, partial(turn.show, call.id))
                 await turn.emit(ToolFinished(turn=turn.id, call_id=call.id, tool=call.name, result=result))
-            if not await turn.deliver() and not reply.calls:
+            if not await turn.deliver() and circles.rests(turn.messages()):
                 return "done"
         return "limit"
 
@@ -166,7 +169,7 @@ class Agent:
         turn.begin_reply(self.ref)
         request = Request(
             system=self.system,
-            messages=turn.messages(),
+            messages=circles.nudged(turn.messages()),
             tools=self.toolbox.specs,
             thinking=self.thinking,
             session=turn.session,

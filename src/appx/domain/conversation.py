@@ -24,7 +24,7 @@ from appx.domain.events import (
     TurnStarted,
 )
 from appx.domain.ids import CallId
-from appx.domain.messages import Message, Reply, Text, ToolMessage, ToolResult, UserMessage
+from appx.domain.messages import Message, Reply, Text, ToolMessage, ToolResult, Usage, UserMessage
 
 INTERRUPTED = ToolResult(ok=False, text="Interrupted before it finished. What it did up to then may have stayed.")
 
@@ -56,12 +56,12 @@ def conversation(events: Sequence[Event]) -> list[Message]:
     """What the model is sent. Every call has exactly one answer, wherever the log was cut.
 
     A reply that failed is left out. Of one that was cut off, the text stays: a person saw it; its calls never ran.
-    What was compacted is a summary.
+    What was compacted is a summary; the replies that were kept then have no usage any more, since they counted it, too.
     """
     compacted = last_compaction(events)
     sent: list[Message] = [] if compacted is None else [UserMessage(text=SUMMARY.format(compacted.summary))]
     open_calls: dict[CallId, str] = {}
-    for message in messages(events if compacted is None else events[compacted.first_kept - 1 :]):
+    for message in messages(events) if compacted is None else _since(events, compacted):
         if isinstance(message, ToolMessage):
             if open_calls.pop(message.call_id, None) is not None:
                 sent.append(message)
@@ -74,6 +74,15 @@ def conversation(events: Sequence[Event]) -> list[Message]:
         if isinstance(kept, Reply):
             open_calls = {call.id: call.name for call in kept.calls}
     return sent + _interrupted(open_calls)
+
+
+def _since(events: Sequence[Event], compacted: Compacted) -> list[Message]:
+    at = next(place for place in range(len(events) - 1, -1, -1) if events[place] is compacted)
+    kept = messages(events[compacted.first_kept - 1 : at])
+    return [
+        *(replace(each, usage=Usage()) if isinstance(each, Reply) else each for each in kept),
+        *messages(events[at:]),
+    ]
 
 
 def last_compaction(events: Sequence[Event]) -> Compacted | None:

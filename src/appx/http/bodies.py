@@ -11,6 +11,9 @@ from appx.projects.rows import Project
 from appx.sessions import row as sessions
 
 MAX_PROMPT = 1_000_000
+MAX_PICTURES = 20
+MAX_PICTURES_SIZE = 12 * 1024 * 1024
+"""Characters of base64, of all pictures of a prompt: with the longest text they fit into a body."""
 
 
 class Body(BaseModel):
@@ -150,8 +153,17 @@ class SessionMessagesResponse(Answer):
     """Ask with ``?before=`` this for what was said earlier. Not there when this is the beginning."""
 
 
+class PromptImage(Body):
+    """A picture for the model: PNG, JPEG, GIF or WebP, at most 3.75 MiB and 8,000 pixels on a side."""
+
+    data: Annotated[str, Field(min_length=1, max_length=MAX_PICTURES_SIZE)]
+    """Base64 without line breaks."""
+    mime_type: Annotated[str, Field(alias="mimeType", max_length=100)]
+
+
 class PromptRequest(Body):
     text: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT)]
+    images: Annotated[tuple[PromptImage, ...], Field(max_length=MAX_PICTURES)] = ()
 
 
 def _as_domain(target: DeploymentTarget | None) -> domain.Target | None:

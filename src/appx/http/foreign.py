@@ -1,6 +1,5 @@
 """Lines of a session file of pi, version 3, as they come in, and the messages in them as ours."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -24,6 +23,7 @@ from appx.domain.messages import (
     Usage,
     UserMessage,
 )
+from appx.http.pictures import fault
 
 
 class _Line(BaseModel):
@@ -179,11 +179,15 @@ Entry: TypeAlias = MessageEntry | ModelEntry | ThinkingEntry | CompactionEntry |
 
 
 def _words(content: _Content) -> tuple[str, tuple[Image, ...]]:
-    """Ours has one text, then pictures."""
+    """Ours has one text, then pictures; those that no model can be shown are left out."""
     if isinstance(content, str):
         return content, ()
-    return "\n".join(_texts(content)), tuple(each.ours() for each in content if isinstance(each, _Image))
-
-
-def _texts(content: Sequence[_Text | _Image]) -> list[str]:
-    return [each.text for each in content if isinstance(each, _Text)]
+    texts = [each.text for each in content if isinstance(each, _Text)]
+    images: list[Image] = []
+    for image in (each.ours() for each in content if isinstance(each, _Image)):
+        problem = fault(image)
+        if problem:
+            texts.append(f"[A picture was left out. {problem}]")
+        else:
+            images.append(image)
+    return "\n".join(texts), tuple(images)

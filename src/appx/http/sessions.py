@@ -19,6 +19,7 @@ from appx.http.bodies import (
 from appx.http.once import Once, encode
 from appx.http.pages import BeforeRecord, BeforeSession, Limit, page
 from appx.http.parts import Here, ThisProject, ThisSession
+from appx.http.pictures import pictures
 
 STREAM = {"X-Accel-Buffering": "no", "Cache-Control": "no-cache"}
 
@@ -61,8 +62,9 @@ async def delete_session(parts: Here, session: ThisSession) -> OkResponse:
 @routes.post("/{id}/prompt", operation_id="sendPrompt")
 async def send_prompt(parts: Here, session: ThisSession, body: PromptRequest) -> OkResponse:
     """Ask for a turn. Answered as soon as the prompt is stored; while a turn runs, it is delivered into that."""
+    images = await to_thread.run_sync(pictures, body.images)
     text = await parts.templates.expand(session.log.row.project, body.text)
-    await session.prompt(UserMessage(text=text))
+    await session.prompt(UserMessage(text=text, images=images))
     return OkResponse()
 
 

@@ -1,6 +1,7 @@
 """One question to a provider: send, show what comes in, tell failures apart. Loads the provider's library."""
 
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 
 import anyio
 import httpx2
@@ -10,15 +11,17 @@ from pydantic_ai.models import Model as Client
 from pydantic_ai.models import StreamedResponse, create_async_httpx2_client
 
 from appx.domain.messages import Reply
+from appx.models.bounds import bound, closing_answers
 from appx.models.catalogue import ModelInfo
-from appx.models.connections import Connections
+from appx.models.connections import Connections, Patience
 from appx.models.dialects import bear, client_for, settings_for
 from appx.models.failures import failure_of
-from appx.models.incoming import Incoming
+from appx.models.incoming import Incoming, ids_of
 from appx.models.model import ModelFailed, OnDelta, Request
 from appx.models.outgoing import conversation, parameters
 
 CONNECT_SECONDS = 10.0
+MAX_PROBLEM = 300
 
 
 async def ask(
@@ -33,7 +36,7 @@ async def ask(
     """Raises ModelFailed with a text in which none of ``secrets`` stands."""
     try:
         client = client_for(info, key=key, http=_http(connections))
-        return await _stream(info, client, request, on_delta, connections.idle_seconds)
+        return await _in_time(info, client, request, on_delta, connections.patience)
     except Exception as error:
         failure = failure_of(error, info, secrets)
         if failure is None:
@@ -41,11 +44,19 @@ async def ask(
         raise failure from None
 
 
+async def _in_time(info: ModelInfo, client: Client, request: Request, on_delta: OnDelta, patience: Patience) -> Reply:
+    with anyio.move_on_after(patience.reply):
+        return await _stream(info, client, request, on_delta, patience.silence)
+    raise ModelFailed(f"The reply took more than {patience.reply:,g} seconds, the limit.")
+
+
 def _http(connections: Connections) -> httpx2.AsyncClient:
     if connections.http is None:
-        timeout = httpx2.Timeout(connections.idle_seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
+        timeout = httpx2.Timeout(connections.patience.silence, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
         connections.http = create_async_httpx2_client(timeout=timeout)
+        connections.http.headers["Accept-Encoding"] = "identity"  # bounds count what comes, not what it unpacks to
         connections.http.event_hooks["request"].append(bear)
+        connections.http.event_hooks["response"].append(bound)
     return connections.http
 
 
@@ -60,18 +71,29 @@ async def _stream(info: ModelInfo, client: Client, request: Request, on_delta: O
             model_settings=settings_for(info, request, client),
             model_request_parameters=parameters(request),
         )
-        with anyio.fail_after(idle):
+        await stack.enter_async_context(closing_answers())
+        with _reading(info), anyio.fail_after(idle):
             stream = await stack.enter_async_context(opening)
-        incoming = Incoming(on_delta)
-        await _follow(stream, incoming, idle)
+        incoming = Incoming(on_delta, taken=ids_of(request.messages))
+        await _follow(info, stream, incoming, idle)
         return incoming.reply(stream.get(), info)
 
 
-async def _follow(stream: StreamedResponse, incoming: Incoming, idle: float) -> None:
+async def _follow(info: ModelInfo, stream: StreamedResponse, incoming: Incoming, idle: float) -> None:
     events = aiter(stream)
     while True:
-        with anyio.fail_after(idle):
+        with _reading(info), anyio.fail_after(idle):
             event = await anext(events, None)
         if event is None:
             return
         incoming.take(event)
+
+
+@contextmanager
+def _reading(info: ModelInfo) -> Iterator[None]:
+    """The provider's library looks into JSON as if it had the right shape."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        problem = f"{type(error).__name__}: {error}"[:MAX_PROBLEM]
+        raise ModelFailed(f"{info.provider} answered with what cannot be read ({problem}).", again=True) from error

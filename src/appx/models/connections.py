@@ -6,15 +6,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import httpx2
 
-IDLE_SECONDS = 180.0
-"""How long a provider may be silent: before the first piece and between two pieces."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """``silence``: how many seconds a provider may send nothing, before the first piece and between two.
+    ``reply``: how many one reply may take in all.
+    """
+
+    silence: float = 180.0
+    reply: float = 3_600.0
 
 
 @dataclass(slots=True, kw_only=True)
 class Connections:
     """``http`` is made when a provider is first asked. Close it in the event loop that used it."""
 
-    idle_seconds: float = IDLE_SECONDS
+    patience: Patience
     http: "httpx2.AsyncClient | None" = None
 
     async def aclose(self) -> None:

@@ -1,7 +1,8 @@
 """What a provider's library streams, as our deltas and our reply."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain, count
 
 from pydantic_ai.messages import (
     ModelResponse,
@@ -19,33 +20,50 @@ from pydantic_ai.messages import (
 from pydantic_ai.usage import RequestUsage
 from pydantic_core import to_json
 
-from appx.domain.deltas import CallDelta, TextDelta, ThinkingDelta
+from appx.domain.deltas import CallDelta, Delta, TextDelta, ThinkingDelta
 from appx.domain.ids import CallId
-from appx.domain.messages import Block, Reply, StopReason, Text, Thinking, ToolCall, Usage
+from appx.domain.messages import Block, Message, Reply, StopReason, Text, Thinking, ToolCall, Usage
 from appx.models.catalogue import ModelInfo
 from appx.models.model import ModelFailed, OnDelta
+
+MAX_REPLY = 4_000_000
+"""Characters. The longest replies that a model may give have about a tenth of it."""
 
 CUT_OFF = "the reply ended at its limit of tokens in the middle of them"
 
 
 class Incoming:
-    """Takes the events of one stream. Blocks are counted in the order in which they open."""
+    """Takes the events of one stream. Blocks are counted in the order in which they open.
 
-    def __init__(self, on_delta: OnDelta) -> None:
-        self._on_delta = on_delta
+    ``taken``: the ids of calls that the conversation has. A call that comes with one of them, or with that of another
+    call of the reply, gets a new one: no provider takes a conversation in which two are the same.
+    """
+
+    def __init__(self, on_delta: OnDelta, *, taken: Iterable[CallId] = ()) -> None:
+        self._show = on_delta
         self._places: dict[int, int] = {}
         self._calls: dict[int, ToolCallPart] = {}
+        self._taken = set(taken)
+        self._ids: dict[int, CallId] = {}
+        self._size = 0
 
     def take(self, event: ModelResponseStreamEvent) -> None:
+        """Raises ModelFailed when the reply is too large."""
         match event:
             case PartStartEvent(index=index, part=TextPart() | ThinkingPart() | ToolCallPart() as part):
-                self._open(self._places.setdefault(index, len(self._places)), part)
+                self._open(index, self._places.setdefault(index, len(self._places)), part)
             case PartDeltaEvent(index=index, delta=delta) if index in self._places:
-                self._more(self._places[index], delta)
+                self._more(index, self._places[index], delta)
             case _:
                 pass
 
-    def _open(self, place: int, part: TextPart | ThinkingPart | ToolCallPart) -> None:
+    def _on_delta(self, delta: Delta) -> None:
+        self._size += len(delta.text)
+        if self._size > MAX_REPLY:
+            raise ModelFailed(f"The reply has more than {MAX_REPLY:,} characters, the limit.")
+        self._show(delta)
+
+    def _open(self, index: int, place: int, part: TextPart | ThinkingPart | ToolCallPart) -> None:
         match part:
             case TextPart(content=text):
                 self._on_delta(TextDelta(index=place, text=_whole(text)))
@@ -53,23 +71,31 @@ class Incoming:
                 self._on_delta(ThinkingDelta(index=place, text=_whole(text)))
             case ToolCallPart():
                 self._calls[place] = part
-                self._on_call(place, part.args)
+                self._on_call(index, place, part.args)
 
-    def _more(self, place: int, delta: object) -> None:
+    def _more(self, index: int, place: int, delta: object) -> None:
         match delta:
             case TextPartDelta(content_delta=text) if text:
                 self._on_delta(TextDelta(index=place, text=_whole(text)))
             case ThinkingPartDelta(content_delta=text) if text:
                 self._on_delta(ThinkingDelta(index=place, text=_whole(text)))
             case ToolCallPartDelta(args_delta=more) if more and place in self._calls:
-                self._on_call(place, more)
+                self._on_call(index, place, more)
             case _:
                 pass
 
-    def _on_call(self, place: int, arguments: str | Mapping[str, object] | None) -> None:
+    def _on_call(self, index: int, place: int, arguments: str | Mapping[str, object] | None) -> None:
         text = arguments if isinstance(arguments, str) else json.dumps(arguments) if arguments else ""
         call = self._calls[place]
-        self._on_delta(CallDelta(index=place, id=CallId(call.tool_call_id), name=call.tool_name, text=text))
+        self._on_delta(CallDelta(index=place, id=self._id(index, call), name=_whole(call.tool_name), text=_whole(text)))
+
+    def _id(self, index: int, part: ToolCallPart) -> CallId:
+        if index not in self._ids:
+            given = _whole(part.tool_call_id) or "call"
+            others = (CallId(f"{given}_{number}") for number in count(2))
+            self._ids[index] = next(each for each in chain([CallId(given)], others) if each not in self._taken)
+            self._taken.add(self._ids[index])
+        return self._ids[index]
 
     def reply(self, response: ModelResponse, info: ModelInfo) -> Reply:
         """Raises ModelFailed when what came is not a whole reply."""
@@ -81,30 +107,35 @@ class Incoming:
         if reason == "error":
             raise ModelFailed("The provider ended the reply with an error.", again=True)
         cut = reason == "length"
-        blocks = tuple(block for part in response.parts if (block := _block(part, cut=cut)) is not None)
+        found = (self._block(index, part, cut=cut) for index, part in enumerate(response.parts))
+        blocks = tuple(block for block in found if block is not None)
         calls = any(isinstance(block, ToolCall) for block in blocks)
         stop: StopReason = "length" if cut else "toolUse" if calls else "stop"
         return Reply(model=info.ref, blocks=blocks, usage=_usage(response.usage, info), stop=stop)
 
+    def _block(self, index: int, part: ModelResponsePart, *, cut: bool) -> Block | None:
+        match part:
+            case TextPart(content=text):
+                return Text(text=_whole(text), signature=_signature(details=part.provider_details))
+            case ThinkingPart(content=text):
+                signature = _signature(id=part.id, signature=part.signature, details=part.provider_details)
+                return Thinking(text=_whole(text), signature=signature)
+            case ToolCallPart():
+                return _call(part, self._id(index, part), cut=cut)
+            case _:
+                return None
 
-def _block(part: ModelResponsePart, *, cut: bool) -> Block | None:
-    match part:
-        case TextPart(content=text):
-            return Text(text=_whole(text), signature=_signature(details=part.provider_details))
-        case ThinkingPart(content=text):
-            signature = _signature(id=part.id, signature=part.signature, details=part.provider_details)
-            return Thinking(text=_whole(text), signature=signature)
-        case ToolCallPart():
-            return _call(part, cut=cut)
-        case _:
-            return None
+
+def ids_of(messages: Iterable[Message]) -> set[CallId]:
+    """Those of all calls."""
+    return {call.id for message in messages if isinstance(message, Reply) for call in message.calls}
 
 
-def _call(part: ToolCallPart, *, cut: bool) -> ToolCall:
+def _call(part: ToolCallPart, call_id: CallId, *, cut: bool) -> ToolCall:
     arguments, problem = _arguments(part.args)
     return ToolCall(
-        id=CallId(part.tool_call_id),
-        name=part.tool_name,
+        id=call_id,
+        name=_whole(part.tool_name),
         arguments=arguments,
         problem=CUT_OFF if problem and cut else problem,
         signature=_signature(details=part.provider_details),
@@ -138,7 +169,7 @@ def _whole(text: str) -> str:
 def _signature(**fields: object) -> str | None:
     """What the provider wants back with its own words, as one opaque text."""
     kept = {name: value for name, value in fields.items() if value}
-    return json.dumps(kept) if kept else None
+    return _whole(json.dumps(kept, ensure_ascii=False)) if kept else None
 
 
 def _usage(usage: RequestUsage, info: ModelInfo) -> Usage:

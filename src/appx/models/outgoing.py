@@ -2,7 +2,9 @@
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 
 from pydantic_ai.messages import (
     BinaryContent,
@@ -21,11 +23,19 @@ from pydantic_ai.messages import (
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
+from appx.domain.ids import CallId
 from appx.domain.messages import Block, Image, Message, Reply, Text, Thinking, ToolCall, ToolMessage, UserMessage
 from appx.models.catalogue import ModelInfo
 from appx.models.model import Request
+from appx.models.pictures import without_old_pictures
 
 NO_PICTURES = "[A picture was left out: this model takes none.]"
+DAMAGED = "[A picture was left out: it is damaged.]"
+NOTHING = "(nothing)"
+"""For a text of spaces alone, which Anthropic refuses, and with it every later request of the session."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What every dialect takes as the name of a tool and as the id of a call."""
 
 
 def parameters(request: Request) -> ModelRequestParameters:
@@ -44,16 +54,19 @@ def parameters(request: Request) -> ModelRequestParameters:
 
 
 def conversation(messages: Sequence[Message], info: ModelInfo, system: str) -> list[ModelMessage]:
-    """What was said between two replies is one request. Thoughts go back only to whom they came from.
+    """What was said between two replies is one request. Thoughts go back only to whom they came from, and so do ids
+    and names that another provider might not take.
 
     ``system``: how the library calls the provider.
     """
     sent: list[ModelMessage] = []
     parts: list[ModelRequestPart] = []
-    for message in messages:
+    ids: dict[CallId, str] = {}
+    for message in without_old_pictures(messages):
         if not isinstance(message, Reply):
-            parts.append(_request_part(message, info))
+            parts.append(_request_part(message, info, ids))
             continue
+        ids = {call.id: call.id if _is_own(message, info) else _fitting_id(call.id) for call in message.calls}
         response = _response(message, info, system)
         if response is not None:
             sent += [*_request(parts), response]
@@ -65,15 +78,15 @@ def _request(parts: list[ModelRequestPart]) -> Iterable[ModelRequest]:
     return [ModelRequest(parts=parts)] if parts else []
 
 
-def _request_part(message: UserMessage | ToolMessage, info: ModelInfo) -> ModelRequestPart:
+def _request_part(message: UserMessage | ToolMessage, info: ModelInfo, ids: Mapping[CallId, str]) -> ModelRequestPart:
     match message:
         case UserMessage(text=text, images=images):
             return UserPromptPart(content=_content(text, images, info))
         case ToolMessage(call_id=call_id, tool=tool, result=result):
             return ToolReturnPart(
-                tool_name=tool,
+                tool_name=_fitting_name(tool),
                 content=_content(result.text, result.images, info),
-                tool_call_id=call_id,
+                tool_call_id=ids.get(call_id, call_id),
                 outcome="success" if result.ok else "failed",
             )
 
@@ -81,18 +94,38 @@ def _request_part(message: UserMessage | ToolMessage, info: ModelInfo) -> ModelR
 def _content(text: str, images: tuple[Image, ...], info: ModelInfo) -> str | list[str | BinaryContent]:
     if images and "image" not in info.input:
         return "\n".join(line for line in (text, NO_PICTURES) if line)
-    pictures = [BinaryContent(base64.b64decode(image.data), media_type=image.media_type) for image in images]
+    pictures = [_picture(image) for image in images]
     if not pictures:
-        return text
-    return [text, *pictures] if text else [*pictures]
+        return text if text.strip() else NOTHING
+    return [text, *pictures] if text.strip() else [*pictures]
+
+
+def _picture(image: Image) -> BinaryContent | str:
+    try:
+        return BinaryContent(base64.b64decode(image.data, validate=True), media_type=image.media_type)
+    except ValueError:
+        return DAMAGED
 
 
 def _response(reply: Reply, info: ModelInfo, system: str) -> ModelResponse | None:
-    own = (reply.model.provider, reply.model.api) == (info.provider, info.api)
+    own = _is_own(reply, info)
     parts = [part for block in reply.blocks for part in _response_part(block, system if own else None)]
     if not parts:
         return None
     return ModelResponse(parts=parts, provider_name=system if own else None, model_name=reply.model.id)
+
+
+def _is_own(reply: Reply, info: ModelInfo) -> bool:
+    return (reply.model.provider, reply.model.api) == (info.provider, info.api)
+
+
+def _fitting_id(call_id: CallId) -> str:
+    return call_id if _NAME.fullmatch(call_id) else f"call_{sha256(call_id.encode()).hexdigest()[:32]}"
+
+
+def _fitting_name(name: str) -> str:
+    """The names of tools fit. A model may have called one that there is not by any name."""
+    return name if _NAME.fullmatch(name) else re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64] or "unnamed"
 
 
 def _response_part(block: Block, system: str | None) -> list[ModelResponsePart]:
@@ -102,7 +135,7 @@ def _response_part(block: Block, system: str | None) -> list[ModelResponsePart]:
     name = system if signed else None
     match block:
         case Text(text=text):
-            return [TextPart(content=text, provider_name=name, provider_details=details)] if text else []
+            return [TextPart(content=text, provider_name=name, provider_details=details)] if text.strip() else []
         case Thinking(text=text):
             if not signed:
                 return []
@@ -116,9 +149,9 @@ def _response_part(block: Block, system: str | None) -> list[ModelResponsePart]:
             return [thought]
         case ToolCall(id=call_id, name=tool, arguments=arguments):
             call = ToolCallPart(
-                tool_name=tool,
+                tool_name=_fitting_name(tool),
                 args=dict(arguments),
-                tool_call_id=call_id,
+                tool_call_id=call_id if system else _fitting_id(call_id),
                 provider_name=name,
                 provider_details=details,
             )

@@ -13,7 +13,7 @@ from appx.models.access import Access
 from appx.models.asked import AskedModel
 from appx.models.builtin import BUILTIN, PROVIDER_NAMES
 from appx.models.catalogue import DEMO, ModelInfo
-from appx.models.connections import IDLE_SECONDS, Connections
+from appx.models.connections import Connections, Patience
 from appx.models.credentials import Credentials, KeyStatus
 from appx.models.custom import NAME, CustomProvider, CustomProviders
 from appx.models.demo import demo
@@ -25,6 +25,7 @@ from appx.models.model import Model
 from appx.models.scripted import ScriptedModel
 
 DEMO_PAUSE = 0.01
+DEFAULT_PATIENCE = Patience()
 KEYLESS = frozenset({DEMO.provider})
 
 
@@ -61,12 +62,12 @@ class Models:
         addresses: Mapping[str, str | None] | None = None,
         proxy: LitellmSettings | None = None,
         logins: Path | None = None,
-        idle_seconds: float = IDLE_SECONDS,
+        patience: Patience = DEFAULT_PATIENCE,
     ) -> None:
         """``state``: the directory of ``credentials.json`` and ``models.json``. ``keys``: provider to key, from the
         environment (anthropic, openai, google, litellm). ``addresses``: provider to base URL, for those that are to be
-        asked elsewhere than usual. ``logins``: the file of ``APPX_LOGINS_PATH``. ``idle_seconds``: how long a provider
-        may be silent.
+        asked elsewhere than usual. ``logins``: the file of ``APPX_LOGINS_PATH``. ``patience``: how long a provider may
+        take.
 
         Raises Misconfigured, naming the variable or the file.
         """
@@ -77,7 +78,7 @@ class Models:
         self._logins = read_logins(logins)
         self._access = Access(self._credentials, self._logins)
         self.flows = Flows(self._logins, store=self._credentials.put)
-        self._connections = Connections(idle_seconds=idle_seconds)
+        self._connections = Connections(patience=patience)
 
     def rows(self) -> list[tuple[ModelInfo, bool]]:
         """Every model, and whether it can be used now."""

@@ -6,6 +6,7 @@ from typing import TypeAlias, TypedDict
 
 import anyio
 
+from appx.agent.circles import GoesInCircles
 from appx.agent.loop import Agent
 from appx.domain.conversation import conversation
 from appx.domain.deltas import Delta
@@ -182,6 +183,8 @@ class Session:
                     return "done", ""
                 outcome = await agent.run_turn(turn)
                 return outcome, "" if outcome == "done" else f"The turn took {agent.max_steps} steps, its limit."
+        except GoesInCircles as error:
+            return "limit", str(error)
         except AppxError as error:
             return "failed", str(error)
         except Exception:

@@ -64,6 +64,12 @@ class Settings(BaseModel):
     max_upload: Annotated[int, Field(alias="APPX_MAX_UPLOAD", ge=1, le=1_000_000)] = 100
     """How large a file or an archive may be that is uploaded into a project, in MiB."""
 
+    model_silence: Annotated[float, Field(alias="APPX_MODEL_SILENCE_SECONDS", gt=0, le=86_400)] = 180
+    """How many seconds a provider may be silent, before the first piece of a reply and between two."""
+
+    model_reply: Annotated[float, Field(alias="APPX_MODEL_REPLY_SECONDS", gt=0, le=86_400)] = 3_600
+    """How many seconds one reply of the model may take in all."""
+
     anthropic_api_key: Annotated[SecretStr | None, Field(alias="ANTHROPIC_API_KEY")] = None
     """Key for Anthropic's models."""
 

@@ -14,6 +14,9 @@ Args = TypeVar("Args", bound=BaseModel)
 Show: TypeAlias = Callable[[str], None]
 """Show people the output so far (the newest tail). Nothing is stored."""
 
+MAX_NAME = 100
+"""Characters that are repeated of a name that no tool has."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool(Generic[Args]):
@@ -42,7 +45,7 @@ class Toolbox:
         tool = next((tool for tool in self.tools if tool.name == call.name), None)
         if tool is None:
             names = ", ".join(tool.name for tool in self.tools)
-            return ToolResult(ok=False, text=f"There is no tool {call.name!r}. There are: {names}.")
+            return ToolResult(ok=False, text=f"There is no tool {call.name[:MAX_NAME]!r}. There are: {names}.")
         if call.problem:
             return ToolResult(ok=False, text=f"The arguments cannot be read: {call.problem}. Send them again.")
         try:

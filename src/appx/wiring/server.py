@@ -14,6 +14,7 @@ from appx.domain.errors import Misconfigured
 from appx.http.app import make_app
 from appx.http.auth import Gate
 from appx.http.parts import Parts
+from appx.models.connections import Patience
 from appx.models.litellm import LitellmSettings
 from appx.models.registry import Models
 from appx.projects.agents import Agents
@@ -159,4 +160,11 @@ def _models(settings: Settings) -> Models:
     )
     keys = {provider: key for provider, key in given.items() if key is not None}
     addresses = {"anthropic": settings.anthropic_base_url, "openai": settings.openai_base_url}
-    return Models(state=settings.state_dir, keys=keys, addresses=addresses, proxy=proxy, logins=settings.logins_path)
+    return Models(
+        state=settings.state_dir,
+        keys=keys,
+        addresses=addresses,
+        proxy=proxy,
+        logins=settings.logins_path,
+        patience=Patience(silence=settings.model_silence, reply=settings.model_reply),
+    )

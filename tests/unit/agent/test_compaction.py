@@ -46,6 +46,21 @@ def test_a_cut_is_before_a_prompt_or_a_reply_and_leaves_something_on_both_sides(
     assert 0 < place < len(events)
 
 
+def test_after_a_compaction_what_was_counted_before_it_counts_no_more() -> None:
+    """Else the window would still look full, and be compacted again."""
+    big = Reply(model=DEMO, blocks=(Text(text="Kept."),), usage=Usage(input=90_000))
+    small = Reply(model=DEMO, blocks=(Text(text="New."),), usage=Usage(input=50))
+    events: list[Event] = [
+        TurnStarted(turn=TURN, prompt=UserMessage(text=LONG)), ModelReplied(turn=TURN, reply=saying("Old.")),
+        TurnStarted(turn=TURN, prompt=UserMessage(text="more")), ModelReplied(turn=TURN, reply=big),
+    ]  # fmt: skip
+    assert tokens_of("", conversation(events)) == 90_000
+    events.append(compacted(3))
+    assert tokens_of("", conversation(events)) < 100
+    events.append(ModelReplied(turn=TURN, reply=small))
+    assert tokens_of("", conversation(events)) == 50
+
+
 @given(logs(), st.integers(0, 60))
 def test_after_a_compaction_every_call_still_has_one_answer(events: list[Event], keep: int) -> None:
     place = cut(events, keep)

@@ -16,7 +16,6 @@ from appx.domain.events import Compacted, Event, ModelChosen, PromptDelivered, R
 from appx.domain.ids import CallId, Seq, TurnId
 from appx.domain.messages import (
     Cost,
-    Image,
     ModelRef,
     Reply,
     Text,
@@ -31,6 +30,7 @@ from appx.http import story, wire
 from appx.http.interchange import lines, records
 from appx.sessions.closing import open_turn
 from tests.contract.schema import check
+from tests.fakes.conversations import png
 from tests.fakes.logs import logs
 
 AT = datetime(2026, 11, 25, 9, 0, 0, 123456, tzinfo=UTC)
@@ -89,7 +89,7 @@ def test_a_session_that_is_exported_in_the_middle_comes_back_at_rest(events: lis
 
 
 def test_every_part_of_a_message_is_kept() -> None:
-    picture = Image(data="aGk=", media_type="image/png")
+    picture = png(1)
     call = ToolCall(id=CallId("c"), name="bash", arguments={"n": [1, None, {"x": "☃"}]}, signature="g")
     usage = Usage(input=1, output=2, cache_read=3, cache_write=4, cost=Cost(input=0.1, output=0.2, cache_write=0.3))
     reply = Reply(

@@ -1,5 +1,6 @@
 """What arrives at a provider, by dialect: asked over a real socket, at an address of our own."""
 
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from appx.models.entry import ModelEntry
 from appx.models.litellm import LitellmSettings
 from appx.models.model import Request
 from appx.models.registry import Models
-from tests.fakes.openai_server import Asked, Server
+from tests.fakes.openai_server import Asked, Server, Step
 from tests.fakes.streams import CALL_ID, step
 
 pytestmark = pytest.mark.anyio
@@ -63,6 +64,18 @@ async def talk(state: Path, info: ModelInfo, *, thinking: ThinkingLevel = "mediu
             messages += [ToolMessage(call_id=call.id, tool=call.name, result=result) for call in reply.calls]
         await models.aclose()
     return Talk(asked=server.asked, replies=replies)
+
+
+async def reply_of(info: ModelInfo, planned: Step) -> Reply:
+    """What a stream makes."""
+    with tempfile.TemporaryDirectory() as state, Server([planned]) as server:
+        models = Models(state=Path(state), keys={info.provider: SecretStr(KEY)})
+        address = server.url if info.api.startswith("openai") else server.url.removesuffix("/v1")
+        ask = Request(system=SYSTEM, messages=(UserMessage(text="hi"),), tools=(BASH,), thinking="medium", session="s1")
+        try:
+            return await models.open(replace(info, base_url=address)).reply(ask, lambda _: None)
+        finally:
+            await models.aclose()
 
 
 async def body(state: Path, info: ModelInfo, thinking: ThinkingLevel) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from appx.domain.messages import (
 )
 from appx.models.catalogue import ModelInfo
 from appx.models.model import Request
-from appx.models.outgoing import NO_PICTURES, conversation, parameters
+from appx.models.outgoing import DAMAGED, NO_PICTURES, NOTHING, conversation, parameters
 from tests.fakes.logs import logs
 
 INFO = ModelInfo(provider="google", id="m", name="m", api="google-generative-ai", input=("text", "image"))
@@ -78,11 +78,11 @@ def test_the_words_of_people_and_models_are_sent_in_order(events: list[Event]) -
     for message in messages:
         match message:
             case UserMessage(text=text):
-                words.append(text)
+                words.append(text if text.strip() else NOTHING)
             case ToolMessage(result=result):
-                words.append(result.text)
+                words.append(result.text if result.text.strip() else NOTHING)
             case Reply(blocks=blocks):
-                words += [block.text for block in blocks if isinstance(block, Text) and block.text]
+                words += [block.text for block in blocks if isinstance(block, Text) and block.text.strip()]
     told = [
         part.content
         for each in sent(*messages)
@@ -141,6 +141,14 @@ def test_pictures_are_sent_to_a_model_that_sees() -> None:
     assert (picture.data, picture.media_type) == (b"\x89PNG", "image/png")
     assert isinstance(answer.content, list)
     assert isinstance(answer.content[0], BinaryContent)
+
+
+def test_a_picture_that_is_none_is_said_to_be_damaged() -> None:
+    broken = Image(data="not base64!", media_type="image/png")
+    (request,) = sent(UserMessage(text="look", images=(broken,)))
+    (prompt,) = request.parts
+    assert isinstance(prompt, UserPromptPart)
+    assert prompt.content == ["look", DAMAGED]
 
 
 def test_a_model_that_does_not_see_is_told_that_there_was_a_picture() -> None:

@@ -22,6 +22,8 @@ def test_the_defaults_need_nothing_but_a_workspace() -> None:
         ({"WORKSPACE_DIR": "/w", "AGENT_SERVER_LOG_LEVEL": "loud"}, ["AGENT_SERVER_LOG_LEVEL"]),
         ({"WORKSPACE_DIR": "/w", "ANTHROPIC_BASE_URL": "gateway:80"}, ["ANTHROPIC_BASE_URL"]),
         ({"WORKSPACE_DIR": "/w", "OPENAI_BASE_URL": "ftp://x"}, ["OPENAI_BASE_URL"]),
+        ({"WORKSPACE_DIR": "/w", "APPX_MODEL_SILENCE_SECONDS": "0"}, ["APPX_MODEL_SILENCE_SECONDS"]),
+        ({"WORKSPACE_DIR": "/w", "APPX_MODEL_REPLY_SECONDS": "an hour"}, ["APPX_MODEL_REPLY_SECONDS"]),
         ({"WORKSPACE_DIR": "/w", "PI_SKILL_PATHS": "/a:b"}, ["PI_SKILL_PATHS"]),
         ({"WORKSPACE_DIR": "/w", "PI_SKILL_PATHS": "~/skills"}, ["PI_SKILL_PATHS"]),
     ],
