@@ -20,6 +20,7 @@ from appx.http import (
     sessions,
     subscriptions,
     transfer,
+    usage,
 )
 from appx.http.auth import Guard
 from appx.http.document import DocumentedApp
@@ -68,6 +69,7 @@ def _api() -> FastAPI:
         questions,
         compaction,
         transfer,
+        usage,
     ):
         app.include_router(part.routes)
     return app

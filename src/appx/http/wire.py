@@ -22,6 +22,7 @@ from appx.domain.messages import (
     UserMessage,
 )
 from appx.domain.questions import Question
+from appx.sessions.queue import Queue
 
 Json: TypeAlias = dict[str, Any]
 
@@ -107,6 +108,13 @@ def notice(sentence: str) -> Json:
         "method": "notify",
         "message": sentence,
         "notifyType": "error",
+    }
+
+
+def queue(waiting: Queue) -> Json:
+    return {
+        "steering": [prompt.text for prompt in waiting.steering],
+        "followUp": [prompt.text for prompt in waiting.follow_up],
     }
 
 

@@ -14,7 +14,7 @@ from appx.models.catalogue import ModelInfo
 from appx.models.connections import Connections
 from appx.models.dialects import bear, client_for, settings_for
 from appx.models.failures import failure_of
-from appx.models.incoming import Incoming
+from appx.models.incoming import Incoming, usage_of
 from appx.models.model import ModelFailed, OnDelta, Request
 from appx.models.outgoing import conversation, parameters
 
@@ -63,8 +63,11 @@ async def _stream(info: ModelInfo, client: Client, request: Request, on_delta: O
         with anyio.fail_after(idle):
             stream = await stack.enter_async_context(opening)
         incoming = Incoming(on_delta)
-        await _follow(stream, incoming, idle)
-        return incoming.reply(stream.get(), info)
+        try:
+            await _follow(stream, incoming, idle)
+            return incoming.reply(stream.get(), info)
+        finally:
+            request.on_usage(usage_of(stream.usage, info))
 
 
 async def _follow(stream: StreamedResponse, incoming: Incoming, idle: float) -> None:

@@ -52,7 +52,7 @@ class Server:
             max_steps=settings.max_steps,
             skill_dirs=settings.skill_dirs,
         )
-        self._sessions = Sessions(database=self._database, open_agent=self._agents.open)
+        self._sessions = Sessions(database=self._database, open_agent=self._agents.open, limits=settings.limits)
         self._projects = Projects(database=self._database, workbench=workbench, sessions=self._sessions)
         parts = Parts(
             templates=Templates(workbench=workbench, shared=settings.state_dir / "prompts"),
