@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import anyio
 
+from appx.sessions import ledger
 from appx.sessions.codec import decode_event
 from tests.crash.book import Book, Json, ProjectNote, SessionNote, Shown, words
 from tests.crash.life import Life
@@ -63,14 +64,20 @@ def check_stored(workspace: Path, book: Book) -> None:
 
 
 def check_database(path: Path) -> None:
-    """The file is sound, each record can be read, each turn has an end, no text of a reply waits for one."""
+    """The file is sound, each record can be read and is booked, each turn has an end, no text waits for a reply."""
     with TemporaryDirectory() as folder, closing(sqlite3.connect(_reachable(path, Path(folder)))) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
         for session, count, last in db.execute("SELECT session_id, count(*), max(seq) FROM records GROUP BY 1"):
             assert count == last, f"{session} lacks a record"
-        for (event,) in db.execute("SELECT event FROM records"):
-            decode_event(event)
+        paid: Counter[str] = Counter()
+        for session, event in db.execute("SELECT session_id, event FROM records"):
+            took = ledger.paid(decode_event(event))
+            paid[session] += took[1].total if took is not None else 0
+        booked = dict(
+            db.execute("SELECT session_id, sum(input + output + cache_read + cache_write) FROM usage GROUP BY 1")
+        )
+        assert {session: booked.get(session, 0) for session in paid} == paid, "the ledger says what the logs say"
         assert db.execute("SELECT count(*) FROM drafts").fetchone() == (0,)
 
 

@@ -17,7 +17,18 @@ from appx.domain.events import (
     TurnStarted,
 )
 from appx.domain.ids import CallId, TurnId
-from appx.domain.messages import ModelRef, Reply, StopReason, Text, Thinking, ToolCall, ToolResult, UserMessage
+from appx.domain.messages import (
+    Cost,
+    ModelRef,
+    Reply,
+    StopReason,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    Usage,
+    UserMessage,
+)
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 REF = ModelRef(provider="scripted", id="demo", api="scripted")
@@ -32,11 +43,15 @@ def _failed(turn: TurnId, words: str) -> list[Event]:
 
 @st.composite
 def logs(draw: st.DrawFn) -> list[Event]:
-    """Some whole turns: failed attempts, steps with calls, prompts that were queued and delivered."""
+    """Some whole turns: failed attempts, steps with calls, prompts that waited for the step or for the turn."""
     events: list[Event] = []
+    follow_up = False
     for number in range(draw(st.integers(1, 3))):
         turn = TurnId(f"t{number}")
-        events.append(TurnStarted(turn=turn, prompt=UserMessage(text=draw(st.text(max_size=5)))))
+        prompt = UserMessage(text=draw(st.text(max_size=5)))
+        if follow_up:
+            events.insert(-1, PromptQueued(prompt=prompt, follow_up=True))
+        events.append(TurnStarted(turn=turn, prompt=prompt, follow_up=follow_up))
         steps = draw(st.integers(1, 3))
         for step in range(steps):
             retried = draw(st.booleans())
@@ -49,7 +64,9 @@ def logs(draw: st.DrawFn) -> list[Event]:
             )
             words = (Thinking(text="hm"), Text(text=draw(st.text(max_size=5))))
             stop: StopReason = "toolUse" if calls else "stop"
-            events.append(ModelReplied(turn=turn, reply=Reply(model=REF, blocks=(*words, *calls), stop=stop)))
+            usage = Usage(input=draw(st.integers(0, 9)), cost=Cost(input=draw(st.integers(0, 9)) / 8))
+            reply = Reply(model=REF, blocks=(*words, *calls), usage=usage, stop=stop)
+            events.append(ModelReplied(turn=turn, reply=reply))
             if retried:
                 events.append(RetryEnded(turn=turn, ok=True, attempt=1))
             for call in calls:
@@ -60,4 +77,5 @@ def logs(draw: st.DrawFn) -> list[Event]:
                 late = UserMessage(text="and this")
                 events += [PromptQueued(prompt=late), PromptDelivered(turn=turn, prompt=late)]
         events.append(TurnEnded(turn=turn, outcome="done"))
+        follow_up = draw(st.booleans())
     return events

@@ -112,7 +112,7 @@ async def apart(directory: Path, **variables: str) -> AsyncIterator[Apart]:
 
 def _programs(directory: Path) -> Path:
     found = directory / "bin"
-    found.mkdir()
+    found.mkdir(exist_ok=True)
     (found / "podman").write_text(NOTHING)
     (found / "podman").chmod(0o755)
     return found

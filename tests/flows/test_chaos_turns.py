@@ -32,6 +32,7 @@ from appx.sessions.sessions import Sessions
 from appx.store.database import Database
 from appx.tools.tool import Toolbox
 from tests.fakes.chaos import Act, Chaos, events, head, misbehaving, never_ends, refuses, says, stalls, streams
+from tests.fakes.checkpoints import nothing_changed
 from tests.fakes.openai_server import Step
 from tests.fakes.streams import step
 from tests.unit.agent.test_loop import ECHO
@@ -111,10 +112,6 @@ async def talking(state: Path, api: Api, *acts: Act, silence: float = 5.0) -> As
         async def open_agent(*_: object) -> Agent:
             await anyio.lowlevel.checkpoint()
             return agent
-
-        async def nothing_changed(*_: object) -> str:
-            await anyio.lowlevel.checkpoint()
-            return ""
 
         database = Database(state / "appx.db")
         shop = Project(id=SHOP, name=SHOP, created_at=clock.now(), directory="/", deployment=None)

@@ -103,3 +103,15 @@ async def test_at_a_terminal_a_question_is_answered(api: Api, prompt: str, typed
         return shown.decode()
 
     assert answer in await anyio.to_thread.run_sync(chat)
+
+
+async def test_usage_is_a_table_with_a_total(api: Api) -> None:
+    await api.turn(await api.session("tea"), "say: hi")
+    took = (await api.ok("GET", "/v1/usage"))["total"]
+    code, output, errors = await appx(api, "usage", "--by", "project")
+    assert (code, errors) == (0, "")
+    head, tea, total = output.splitlines()
+    assert head.split() == ["project", "replies", "input", "output", "cached", "cost"]
+    assert tea.split() == ["tea", "1", f"{took['input']:,}", str(took["output"]), "0", "$0.00"]
+    assert total.split() == ["total", *tea.split()[1:]]
+    assert len({len(line) for line in (head, tea, total)}) == 1

@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 import appx.models.ask  # noqa: F401  loads the providers' libraries now, so that no turn waits for them
+from appx.domain.limits import too_many_steps
 from appx.models.catalogue import Api as Dialect
 from appx.models.outgoing import NO_PICTURES
 from tests.fakes.conversations import png
@@ -180,8 +181,8 @@ async def test_a_model_that_never_rests_is_stopped_with_a_sentence(tmp_path: Pat
     async with asking(tmp_path, plan, APPX_MAX_STEPS="3") as (api, provider):
         session = await api.session()
         end = (await api.turn(session, "go"))[-1]
-        assert (end["outcome"], end["detail"]) == ("limit", "The turn took 3 steps, its limit.")
-        assert (await api.messages(session))[-1]["role"] == "toolResult"
+        assert (end["outcome"], end["detail"]) == ("limit", too_many_steps(3))
+        assert (await api.messages(session))[-1]["errorMessage"] == end["detail"]
     assert len(provider.asked) == 3
 
 

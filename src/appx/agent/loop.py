@@ -25,7 +25,7 @@ from appx.domain.events import (
     ToolStarted,
 )
 from appx.domain.ids import CallId, SessionId, TurnId
-from appx.domain.messages import Block, Message, ModelRef, Reply, ThinkingLevel
+from appx.domain.messages import Block, Message, ModelRef, Reply, ThinkingLevel, Usage
 from appx.models.model import Model, ModelFailed, Request
 from appx.tools.tool import Toolbox
 
@@ -50,7 +50,11 @@ class Turn(Protocol):
     async def emit(self, *events: Event) -> None: ...
 
     async def deliver(self) -> bool:
-        """Move prompts that were queued into the conversation. Answers whether there were any."""
+        """Move prompts that waited for the step into the conversation. Answers whether there were any."""
+        ...
+
+    async def check(self) -> None:
+        """Before each question to a model. Raises LimitReached when no more may be spent."""
         ...
 
     def begin_reply(self, model: ModelRef) -> None: ...
@@ -59,6 +63,12 @@ class Turn(Protocol):
 
     def seen(self) -> tuple[Block, ...]:
         """The text and thoughts that came so far of the reply that has begun."""
+        ...
+
+    def on_usage(self, usage: Usage) -> None: ...
+
+    def unpaid(self) -> Usage:
+        """What the provider counted since the last fact that says it."""
         ...
 
     def show(self, call: CallId, tail: str) -> None: ...
@@ -83,8 +93,8 @@ class Agent:
     async def run_turn(self, turn: Turn) -> Outcome:
         """Work until there is nothing left to answer. Facts are emitted as they happen.
 
-        Raises ModelFailed when the provider fails for good, GoesInCircles when the model gets nowhere. Cancellation
-        passes through: the session, which owns the turn, ends it.
+        Raises ModelFailed when the provider fails for good, GoesInCircles when the model gets nowhere, LimitReached.
+        Cancellation passes through: the session, which owns the turn, ends it.
         """
         for _ in range(self.max_steps):
             before = turn.messages()
@@ -109,13 +119,17 @@ class Agent:
                 nothing = "There is nothing to summarise yet: the conversation is short."
                 await turn.emit(CompactionFailed(turn=turn.id, reason=reason, error=nothing))
             return False
+        await turn.check()
         if reason != "manual":
             await turn.emit(CompactionStarted(turn=turn.id, reason=reason))
         before = tokens_of(self.system, turn.messages())
         try:
             reply = await self._summarise(turn, planned)
         except ModelFailed as failure:
-            await turn.emit(CompactionFailed(turn=turn.id, reason=reason, error=str(failure)))
+            paid = turn.unpaid()
+            await turn.emit(
+                CompactionFailed(turn=turn.id, reason=reason, error=str(failure), model=self.ref, usage=paid)
+            )
             return False
         await turn.emit(
             Compacted(
@@ -124,13 +138,21 @@ class Agent:
                 summary="\n\n".join(part for part in (reply.text.strip(), planned.files) if part),
                 first_kept=planned.first_kept,
                 tokens_before=before,
+                model=self.ref,
                 usage=reply.usage,
             )
         )
         return True
 
     async def _summarise(self, turn: Turn, planned: Plan) -> Reply:
-        request = Request(system=instructions(), messages=[planned.ask], tools=(), thinking="off", session=turn.session)
+        request = Request(
+            system=instructions(),
+            messages=[planned.ask],
+            tools=(),
+            thinking="off",
+            session=turn.session,
+            on_usage=turn.on_usage,
+        )
         reply = await self.model.reply(request, lambda _: None)
         if not reply.text.strip():
             raise ModelFailed("The model gave no summary.")
@@ -166,6 +188,7 @@ class Agent:
         raise AssertionError("the last attempt returns or raises")
 
     async def _ask_once(self, turn: Turn) -> Reply:
+        await turn.check()
         turn.begin_reply(self.ref)
         request = Request(
             system=self.system,
@@ -173,11 +196,12 @@ class Agent:
             tools=self.toolbox.specs,
             thinking=self.thinking,
             session=turn.session,
+            on_usage=turn.on_usage,
         )
         return await self.model.reply(request, turn.on_delta)
 
     def _failed(self, turn: Turn, failure: ModelFailed) -> Reply:
-        return Reply(model=self.ref, blocks=turn.seen(), stop="error", error=str(failure))
+        return Reply(model=self.ref, blocks=turn.seen(), usage=turn.unpaid(), stop="error", error=str(failure))
 
     async def _wait(self, turn: Turn, failure: ModelFailed, attempt: int) -> None:
         asked = failure.retry_after

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from appx.cli import backups, files
 from appx.cli import chat as chatting
+from appx.cli import usage as tables
 from appx.cli.access import api_token
 from appx.cli.client import Client, url_option
 from appx.domain.errors import AppxError
@@ -106,6 +107,16 @@ def health(url: str) -> None:
     if not ready["ready"]:
         raise SystemExit(1)
     click.echo(f"ready, podman {ready['podman']}")
+
+
+@main.command()
+@url_option
+@click.option("--by", type=click.Choice(["day", "project", "session", "model"]), default="day", show_default=True)
+@click.option("--days", type=click.IntRange(1, 36_500), default=30, show_default=True, help="How many, with today.")
+def usage(url: str, by: str, days: int) -> None:
+    """Say what the replies of the models took: tokens and US dollars, in deleted sessions, too."""
+    with Client(url, api_token()) as client:
+        click.echo(tables.table(client, by=by, days=days))
 
 
 @main.command()

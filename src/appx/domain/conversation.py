@@ -16,6 +16,7 @@ from appx.domain.events import (
     PromptQueued,
     QuestionAnswered,
     QuestionAsked,
+    QueueCleared,
     RetryEnded,
     RetryStarted,
     ToolFinished,
@@ -43,9 +44,17 @@ def messages(events: Iterable[Event]) -> list[Message]:
                 said.append(reply)
             case ToolFinished(call_id=call_id, tool=tool, result=result):
                 said.append(ToolMessage(call_id=call_id, tool=tool, result=result))
-            case ModelChosen() | PromptQueued() | RetryStarted() | RetryEnded() | ToolStarted() | TurnEnded():
+            case ModelChosen() | PromptQueued() | QueueCleared() | RetryStarted() | RetryEnded():
                 pass
-            case QuestionAsked() | QuestionAnswered() | CompactionStarted() | Compacted() | CompactionFailed():
+            case (
+                ToolStarted()
+                | TurnEnded()
+                | QuestionAsked()
+                | QuestionAnswered()
+                | CompactionStarted()
+                | Compacted()
+                | CompactionFailed()
+            ):
                 pass
             case CheckpointTaken() | CheckpointFailed():
                 pass

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from appx.domain.ids import CallId, QuestionId, Seq, TurnId
-from appx.domain.messages import Reply, ThinkingLevel, ToolCall, ToolResult, Usage, UserMessage
+from appx.domain.messages import ModelRef, Reply, ThinkingLevel, ToolCall, ToolResult, Usage, UserMessage
 from appx.domain.questions import Answer, Question
 
 Outcome: TypeAlias = Literal["done", "stopped", "failed", "limit", "interrupted"]
@@ -24,26 +24,37 @@ class ModelChosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnStarted:
+    """``follow_up``: the prompt is the oldest of those that waited for the end of a turn."""
+
     turn: TurnId
     prompt: UserMessage
+    follow_up: bool = False
     type: Literal["turn_started"] = "turn_started"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptQueued:
-    """A prompt that came while a turn ran. It waits for the end of the current step."""
+    """A prompt that came while a turn ran. It waits for the end of the current step; a follow-up, of the turn."""
 
     prompt: UserMessage
+    follow_up: bool = False
     type: Literal["prompt_queued"] = "prompt_queued"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptDelivered:
-    """The oldest queued prompt became part of the conversation."""
+    """The oldest prompt that waited for the end of the step became part of the conversation."""
 
     turn: TurnId
     prompt: UserMessage
     type: Literal["prompt_delivered"] = "prompt_delivered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueCleared:
+    """All prompts that waited were taken back."""
+
+    type: Literal["queue_cleared"] = "queue_cleared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,24 +137,30 @@ class CompactionStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compacted:
-    """From here on the model is sent ``summary`` instead of all events before number ``first_kept``."""
+    """From here on the model is sent ``summary`` instead of all events before number ``first_kept``.
+
+    ``model`` wrote it; None in a log that came from elsewhere, or from an appx that did not note it.
+    """
 
     turn: TurnId
     reason: CompactionReason
     summary: str
     first_kept: Seq
     tokens_before: int
+    model: ModelRef | None = None
     usage: Usage = field(default_factory=Usage)
     type: Literal["compacted"] = "compacted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompactionFailed:
-    """Nothing was changed."""
+    """Nothing was changed. ``model`` and ``usage``: who was asked, and what that took all the same."""
 
     turn: TurnId
     reason: CompactionReason
     error: str
+    model: ModelRef | None = None
+    usage: Usage = field(default_factory=Usage)
     type: Literal["compaction_failed"] = "compaction_failed"
 
 
@@ -180,6 +197,7 @@ Event: TypeAlias = (
     | TurnStarted
     | PromptQueued
     | PromptDelivered
+    | QueueCleared
     | ModelReplied
     | RetryStarted
     | RetryEnded

@@ -24,6 +24,7 @@ from appx.http import (
     sessions,
     subscriptions,
     transfer,
+    usage,
 )
 from appx.http.auth import Guard
 from appx.http.document import DocumentedApp
@@ -76,6 +77,7 @@ def _api() -> FastAPI:
         compaction,
         transfer,
         checkpoints,
+        usage,
     ):
         app.include_router(part.routes)
     return app

@@ -161,9 +161,18 @@ class PromptImage(Body):
     mime_type: Annotated[str, Field(alias="mimeType", max_length=100)]
 
 
+class QueueResponse(Answer):
+    """The prompts that wait, oldest first: for the end of the step, and for the end of the turn."""
+
+    steering: list[str]
+    follow_up: Annotated[list[str], Field(alias="followUp")]
+
+
 class PromptRequest(Body):
     text: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT)]
     images: Annotated[tuple[PromptImage, ...], Field(max_length=MAX_PICTURES)] = ()
+    behavior: Literal["steer", "followUp"] = "steer"
+    """While a turn runs: `steer` waits for the end of the current step, `followUp` for the end of the turn."""
 
 
 def _as_domain(target: DeploymentTarget | None) -> domain.Target | None:

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
 from appx.domain.messages import UserMessage
-from appx.http import sse, story
+from appx.http import sse, story, wire
 from appx.http.bodies import (
     CreateSessionResponse,
     ListSessionsResponse,
     OkResponse,
     PromptRequest,
+    QueueResponse,
     SessionMessagesResponse,
     SessionRow,
 )
@@ -61,11 +62,23 @@ async def delete_session(parts: Here, session: ThisSession) -> OkResponse:
 
 @routes.post("/{id}/prompt", operation_id="sendPrompt")
 async def send_prompt(parts: Here, session: ThisSession, body: PromptRequest) -> OkResponse:
-    """Ask for a turn. Answered as soon as the prompt is stored; while a turn runs, it is delivered into that."""
+    """Ask for a turn. Answered as soon as the prompt is stored; while a turn runs, it waits as `behavior` says."""
     images = await to_thread.run_sync(pictures, body.images)
     text = await parts.templates.expand(session.log.row.project, body.text)
-    await session.prompt(UserMessage(text=text, images=images))
+    await session.prompt(UserMessage(text=text, images=images), follow_up=body.behavior == "followUp")
     return OkResponse()
+
+
+@routes.get("/{id}/queue", operation_id="getQueue")
+async def get_queue(session: ThisSession) -> QueueResponse:
+    """The prompts that wait."""
+    return QueueResponse.model_validate(wire.queue(session.queue))
+
+
+@routes.delete("/{id}/queue", operation_id="clearQueue")
+async def clear_queue(session: ThisSession) -> QueueResponse:
+    """Take back the prompts that wait, and answer them, to edit and send again."""
+    return QueueResponse.model_validate(wire.queue(await session.clear_queue()))
 
 
 @routes.post("/{id}/abort", operation_id="abortSession")

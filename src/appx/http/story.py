@@ -15,12 +15,14 @@ from appx.domain.events import (
     Compacted,
     CompactionFailed,
     CompactionStarted,
+    Event,
     ModelChosen,
     ModelReplied,
     PromptDelivered,
     PromptQueued,
     QuestionAnswered,
     QuestionAsked,
+    QueueCleared,
     Record,
     RetryEnded,
     RetryStarted,
@@ -37,6 +39,7 @@ from appx.http.once import plainly
 from appx.http.wire import Json
 from appx.kit import clock
 from appx.sessions.draft import Draft, DraftBlock
+from appx.sessions.queue import Queue, after
 
 Encode: TypeAlias = Callable[[Hashable, Callable[[], Json]], object]
 """Gives the JSON that the function makes, or what it made for the same key; as a dict or as ``orjson`` takes it."""
@@ -67,7 +70,7 @@ class Story:
         self._open_calls: dict[CallId, ToolCall] = {}
         self._started: set[CallId] = set()
         self._said: list[object] = []
-        self._queue: list[str] = []
+        self._queue = Queue()
 
     def skip(self, record: Record) -> None:
         """Take note of a record that the reader already knows."""
@@ -77,11 +80,7 @@ class Story:
         """As ``skip`` of each, at the cost of the last turn: of those before, only who still waits counts."""
         begins = (at for at in range(len(records) - 1, -1, -1) if isinstance(records[at].event, TurnStarted))
         start = next(begins, 0)
-        for record in records[:start]:
-            if isinstance(record.event, PromptQueued):
-                self._queue.append(record.event.prompt.text)
-            elif isinstance(record.event, PromptDelivered):
-                self._queue.pop(0)
+        self._queue = after(self._queue, (record.event for record in records[:start]))
         for record in records[start:]:
             self.skip(record)
 
@@ -91,9 +90,8 @@ class Story:
         match event:
             case TurnStarted() | PromptDelivered():
                 return self._prompted(event, record)
-            case PromptQueued(prompt=prompt):
-                self._queue.append(prompt.text)
-                return [self._queue_update()]
+            case PromptQueued() | QueueCleared():
+                return self._queued(event)
             case ModelReplied(reply=reply):
                 return self._replied(reply, record)
             case ToolStarted(call=call):
@@ -183,17 +181,14 @@ class Story:
         return [{"type": "turn_start"}]
 
     def _prompted(self, event: TurnStarted | PromptDelivered, record: Record) -> list[Json]:
-        told: list[Json] = []
-        if isinstance(event, PromptDelivered):
-            self._queue.pop(0)
-            told.append(self._queue_update())
+        told = self._queued(event)
         if not self._running:
             self._running, self._said = True, []
             told.append({"type": "agent_start"})
         return [*told, *self._open_step(), *self._message(event.prompt, record)]
 
     def _ended(self, event: TurnEnded) -> list[Json]:
-        """``outcome`` and ``detail`` go beyond the contract: a limit has no message of its own."""
+        """``outcome`` and ``detail`` go beyond the contract."""
         self._open_calls = {}
         if not self._running:
             return []
@@ -283,8 +278,10 @@ class Story:
         self._reply = None
         return [ended]
 
-    def _queue_update(self) -> Json:
-        return {"type": "queue_update", "steering": list(self._queue), "followUp": []}
+    def _queued(self, event: Event) -> list[Json]:
+        """The queue, when ``event`` changed it."""
+        before, self._queue = self._queue, after(self._queue, [event])
+        return [] if self._queue == before else [{"type": "queue_update", **wire.queue(self._queue)}]
 
 
 def _end(index: int, block: DraftBlock | Text | Thinking | ToolCall) -> Json:

@@ -22,6 +22,7 @@ from appx.domain.messages import (
     UserMessage,
 )
 from appx.domain.questions import Question
+from appx.sessions.queue import Queue
 
 Json: TypeAlias = dict[str, Any]
 
@@ -120,6 +121,13 @@ def notice(sentence: str, *, kind: Literal["info", "warning", "error"] = "error"
         "method": "notify",
         "message": sentence,
         "notifyType": kind,
+    }
+
+
+def queue(waiting: Queue) -> Json:
+    return {
+        "steering": [prompt.text for prompt in waiting.steering],
+        "followUp": [prompt.text for prompt in waiting.follow_up],
     }
 
 

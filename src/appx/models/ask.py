@@ -16,7 +16,7 @@ from appx.models.catalogue import ModelInfo
 from appx.models.connections import Connections, Patience
 from appx.models.dialects import bear, client_for, settings_for
 from appx.models.failures import failure_of
-from appx.models.incoming import Incoming, ids_of
+from appx.models.incoming import Incoming, ids_of, usage_of
 from appx.models.model import ModelFailed, OnDelta, Request
 from appx.models.outgoing import conversation, parameters
 
@@ -75,8 +75,11 @@ async def _stream(info: ModelInfo, client: Client, request: Request, on_delta: O
         with _reading(info), anyio.fail_after(idle):
             stream = await stack.enter_async_context(opening)
         incoming = Incoming(on_delta, taken=ids_of(request.messages))
-        await _follow(info, stream, incoming, idle)
-        return incoming.reply(stream.get(), info)
+        try:
+            await _follow(info, stream, incoming, idle)
+            return incoming.reply(stream.get(), info)
+        finally:
+            request.on_usage(usage_of(stream.usage, info))
 
 
 async def _follow(info: ModelInfo, stream: StreamedResponse, incoming: Incoming, idle: float) -> None:

@@ -111,7 +111,7 @@ class Incoming:
         blocks = tuple(block for block in found if block is not None)
         calls = any(isinstance(block, ToolCall) for block in blocks)
         stop: StopReason = "length" if cut else "toolUse" if calls else "stop"
-        return Reply(model=info.ref, blocks=blocks, usage=_usage(response.usage, info), stop=stop)
+        return Reply(model=info.ref, blocks=blocks, usage=usage_of(response.usage, info), stop=stop)
 
     def _block(self, index: int, part: ModelResponsePart, *, cut: bool) -> Block | None:
         match part:
@@ -172,7 +172,8 @@ def _signature(**fields: object) -> str | None:
     return _whole(json.dumps(kept, ensure_ascii=False)) if kept else None
 
 
-def _usage(usage: RequestUsage, info: ModelInfo) -> Usage:
+def usage_of(usage: RequestUsage, info: ModelInfo) -> Usage:
+    """What the provider counted, with its price."""
     read, write, output = usage.cache_read_tokens, usage.cache_write_tokens, usage.output_tokens
     fresh = max(0, usage.input_tokens - read - write)
     cost = info.cost(fresh=fresh, output=output, cache_read=read, cache_write=write)

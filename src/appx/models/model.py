@@ -6,20 +6,28 @@ from typing import Protocol, TypeAlias
 
 from appx.domain.deltas import Delta
 from appx.domain.errors import AppxError
-from appx.domain.messages import Message, Reply, ThinkingLevel, ToolSpec
+from appx.domain.messages import Message, Reply, ThinkingLevel, ToolSpec, Usage
 
 OnDelta: TypeAlias = Callable[[Delta], None]
 
 
+def _unheard(_: Usage) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What one reply is made from. ``session`` keys a provider's prompt cache."""
+    """What one reply is made from. ``session`` keys a provider's prompt cache.
+
+    ``on_usage`` is told once what the provider counted, also when the reply fails or is cut off: that costs, too.
+    """
 
     system: str
     messages: Sequence[Message]
     tools: Sequence[ToolSpec]
     thinking: ThinkingLevel
     session: str
+    on_usage: Callable[[Usage], None] = _unheard
 
 
 class ModelFailed(AppxError):

@@ -1,7 +1,7 @@
 """A model that follows a plan instead of thinking: for the first run without a key, and for tests."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from json import dumps
 from typing import TypeAlias
 
@@ -18,9 +18,10 @@ CHARACTERS_PER_TOKEN = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """A stream that ends early: ``blocks`` are shown, then ``failure`` is raised."""
+    """A stream that ends early: ``blocks`` are shown, then ``failure`` is raised. ``usage``: what it took."""
 
     blocks: tuple[Block, ...] = ()
+    usage: Usage = field(default_factory=Usage)
     failure: ModelFailed
 
 
@@ -73,8 +74,11 @@ class ScriptedModel:
             await anyio.sleep(self._pause)
             on_delta(delta)
         if isinstance(step, Broken):
+            request.on_usage(step.usage)
             raise step.failure
-        return step if step.usage != Usage() else replace(step, usage=_usage(request, step))
+        reply = step if step.usage != Usage() else replace(step, usage=_usage(request, step))
+        request.on_usage(reply.usage)
+        return reply
 
 
 def deltas(blocks: tuple[Block, ...], piece: int) -> Iterator[Delta]:

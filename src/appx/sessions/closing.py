@@ -19,9 +19,11 @@ from appx.domain.events import (
     TurnStarted,
 )
 from appx.domain.ids import CallId, TurnId
-from appx.domain.messages import Block, ModelRef, Reply, StopReason
+from appx.domain.messages import Block, ModelRef, Reply, StopReason, Usage
 from appx.domain.questions import CANCELLED
 from appx.sessions.questions import pending
+
+NOTHING = Usage()
 
 
 def open_turn(events: Iterable[Event]) -> TurnId | None:
@@ -40,7 +42,7 @@ def is_manual_compaction(event: Event) -> TypeGuard[CompactionStarted]:
     return isinstance(event, CompactionStarted) and event.reason == "manual"
 
 
-def closing(
+def closing(  # noqa: PLR0913  by name, all of them
     events: Sequence[Event],
     *,
     turn: TurnId,
@@ -48,22 +50,26 @@ def closing(
     detail: str,
     model: ModelRef,
     seen: tuple[Block, ...] = (),
+    usage: Usage = NOTHING,
 ) -> list[Event]:
     """The events that end ``turn``, so that every call has a result and every step a reply.
 
     A question stays open when the turn was interrupted: it was no wish of the person's, who may still answer.
-    ``model`` and ``seen``: who was answering, and the part of its reply that people saw.
+    ``model``, ``seen`` and ``usage``: who was answering, the part of its reply that people saw, and what that took.
     """
     calls, waiting = _loose_ends(events, turn)
     asked = pending(events) if outcome != "interrupted" else {}
     end: list[Event] = [QuestionAnswered(id=each, answer=CANCELLED) for each in asked]
     compacting = open_compaction(events)
     if compacting is not None:
-        end.append(CompactionFailed(turn=turn, reason=compacting.reason, error=detail or "Interrupted."))
+        error = detail or "Interrupted."
+        end.append(CompactionFailed(turn=turn, reason=compacting.reason, error=error, model=model, usage=usage))
+        usage = NOTHING
     end += [ToolFinished(turn=turn, call_id=call_id, tool=tool, result=INTERRUPTED) for call_id, tool in calls.items()]
-    if waiting and outcome in {"stopped", "interrupted", "failed"}:
+    if waiting and outcome != "done":
         stop: StopReason = "error" if outcome == "failed" else "aborted"
-        end.append(ModelReplied(turn=turn, reply=Reply(model=model, blocks=seen, stop=stop, error=detail)))
+        reply = Reply(model=model, blocks=seen, usage=usage, stop=stop, error=detail)
+        end.append(ModelReplied(turn=turn, reply=reply))
     return [*end, TurnEnded(turn=turn, outcome=outcome, detail=detail)]
 
 

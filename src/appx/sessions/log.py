@@ -1,5 +1,6 @@
 """The log of one session: stored first, shown afterwards."""
 
+import sqlite3
 from collections.abc import Callable
 
 import anyio
@@ -7,9 +8,10 @@ import anyio
 from appx.domain.errors import AppxError, NotFound, Unavailable
 from appx.domain.events import Event, Record
 from appx.domain.ids import Seq
-from appx.domain.messages import Block, ModelRef
+from appx.domain.limits import Spent
+from appx.domain.messages import Block, ModelRef, Usage
 from appx.kit import clock
-from appx.sessions import rows
+from appx.sessions import ledger, rows
 from appx.sessions.draft import Draft
 from appx.sessions.row import SessionRow, after
 from appx.store.database import Database
@@ -28,6 +30,8 @@ class SessionLog:
         self.draft: Draft | None = None
         self.tails: dict[str, str] = {}
         """Output so far of each running call, by call id."""
+        self.unpaid = Usage()
+        """What the provider counted of the reply that is coming in, until a fact says it."""
         self.readers = 0
         self.used_at = anyio.current_time()
         """When somebody last asked for the session or something was added."""
@@ -71,15 +75,27 @@ class SessionLog:
         at, first = clock.now(), len(self.records) + 1
         new = [Record(seq=Seq(first + place), at=at, event=event) for place, event in enumerate(events)]
         row = after(self.row, events)
-        await self._database.write(lambda db: rows.append(db, row, new))
+
+        def work(db: sqlite3.Connection) -> None:
+            rows.append(db, row, new)
+            ledger.add(db, row, new)
+
+        await self._database.write(work)
         self.row = row
         self.records += new
         self.trouble = None
         self.used_at = anyio.current_time()
+        if any(ledger.paid(event) for event in events):
+            self.unpaid = Usage()
         if any(rows.ends_draft(event) for event in events):
             self.draft = None
             self.tails.clear()
         self.touch()
+
+    async def spent(self) -> tuple[Spent, Spent]:
+        """By this session, and by all of them today."""
+        session, today = ledger.Part(session=self.row.id), ledger.today()
+        return await self._database.read(lambda db: (ledger.spent(db, session), ledger.spent(db, today)))
 
     def begin_draft(self, model: ModelRef) -> Draft:
         """A reply is awaited from ``model``."""

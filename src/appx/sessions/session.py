@@ -1,7 +1,9 @@
 """A session: one conversation with one agent. One task drives it; requests only leave facts in its log."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import math
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeAlias, TypedDict
 
 import anyio
@@ -23,16 +25,19 @@ from appx.domain.events import (
     PromptQueued,
     QuestionAnswered,
     QuestionAsked,
+    QueueCleared,
     TurnEnded,
     TurnStarted,
 )
 from appx.domain.ids import CallId, QuestionId, SessionId, TurnId, uuid7
-from appx.domain.messages import Block, Message, ModelRef, UserMessage
+from appx.domain.limits import LimitReached, Limits, too_long, too_many_steps, used_up
+from appx.domain.messages import Block, Message, ModelRef, Usage, UserMessage
 from appx.domain.questions import Answer, Ask, Question, misfit
 from appx.sessions.closing import closing, open_compaction
 from appx.sessions.keeping import unkept
 from appx.sessions.log import SessionLog
 from appx.sessions.questions import answer_to, pending
+from appx.sessions.queue import Queue, waiting
 from appx.sessions.row import SessionRow
 
 logger = logging.getLogger(__name__)
@@ -54,8 +59,11 @@ TakeCheckpoint: TypeAlias = Callable[[SessionRow, TurnStarted], Awaitable[str]]
 class Session:
     """Prompts in, facts out. ``run`` is the one task; it must run for prompts to be answered."""
 
-    def __init__(self, *, log: SessionLog, open_agent: OpenAgent, take_checkpoint: TakeCheckpoint) -> None:
+    def __init__(
+        self, *, log: SessionLog, open_agent: OpenAgent, take_checkpoint: TakeCheckpoint, limits: Limits
+    ) -> None:
         self.log = log
+        self._limits = limits
         self._open_agent = open_agent
         self._take_checkpoint = take_checkpoint
         self._scope: anyio.CancelScope | None = None
@@ -68,20 +76,37 @@ class Session:
         return next((event for event in reversed(self.log.events) if isinstance(event, ModelChosen)), None)
 
     @property
-    def queue(self) -> list[UserMessage]:
-        """Prompts that wait for the end of the current step."""
-        return queued(self.log.events)
+    def queue(self) -> Queue:
+        """The prompts that wait."""
+        return waiting(self.log.events)
 
-    async def prompt(self, message: UserMessage) -> None:
-        """Store the prompt: it begins a turn, or is queued into the running one. The model is asked later."""
+    async def prompt(self, message: UserMessage, *, follow_up: bool = False) -> None:
+        """Store the prompt: it begins a turn, or waits while one runs. The model is asked later.
 
-        await self.log.append_if(lambda: (self._prompted(message),))
+        It waits for the end of the current step; a ``follow_up`` for that of the turn, and of its like before it.
+        """
+
+        await self.log.append_if(lambda: self._prompted(message, follow_up=follow_up))
         self._wake.set()
 
-    def _prompted(self, message: UserMessage) -> Event:
+    def _prompted(self, message: UserMessage, *, follow_up: bool = False) -> tuple[Event, ...]:
         if self.log.row.turn is not None:
-            return PromptQueued(prompt=message)
-        return TurnStarted(turn=TurnId(uuid7()), prompt=message)
+            return (PromptQueued(prompt=message, follow_up=follow_up),)
+        if follow_up and (earlier := self.queue.follow_up):
+            return (PromptQueued(prompt=message, follow_up=True), *_next_turn(earlier))
+        return (TurnStarted(turn=TurnId(uuid7()), prompt=message),)
+
+    async def clear_queue(self) -> Queue:
+        """Take back the prompts that wait, and answer them."""
+        taken = Queue()
+
+        def decide() -> tuple[Event, ...]:
+            nonlocal taken
+            taken = self.queue
+            return () if taken == Queue() else (QueueCleared(),)
+
+        await self.log.append_if(decide)
+        return taken
 
     @property
     def questions(self) -> dict[QuestionId, Question]:
@@ -104,7 +129,7 @@ class Session:
             answered = QuestionAnswered(id=question, answer=answer)
             if answer.cancelled or asked.turn == self.log.row.turn:
                 return (answered,)
-            return (answered, self._prompted(answer_to(asked.question, answer)))
+            return (answered, *self._prompted(answer_to(asked.question, answer)))
 
         await self.log.append_if(decide)
         self._wake.set()
@@ -158,7 +183,7 @@ class Session:
                     await self._keep_files()
 
     async def _run_turn(self, turn_id: TurnId) -> None:
-        turn = LiveTurn(id_=turn_id, log=self.log)
+        turn = LiveTurn(id_=turn_id, log=self.log, limits=self._limits)
         ended = False
         while not ended:
             outcome: Outcome = "interrupted"
@@ -171,7 +196,7 @@ class Session:
     async def _try(self, turn: "LiveTurn") -> tuple[Outcome, str]:
         """Work, and say how it ended."""
         try:
-            with anyio.CancelScope() as self._scope:
+            with turn.timed() as self._scope:
                 if self._aborted == turn.id:
                     self._scope.cancel()
                 compacting = open_compaction(self.log.events) is not None
@@ -182,9 +207,9 @@ class Session:
                     await agent.compact(turn, "manual")
                     return "done", ""
                 outcome = await agent.run_turn(turn)
-                return outcome, "" if outcome == "done" else f"The turn took {agent.max_steps} steps, its limit."
-        except GoesInCircles as error:
-            return "limit", str(error)
+                return outcome, "" if outcome == "done" else too_many_steps(agent.max_steps)
+        except (LimitReached, GoesInCircles) as limit:
+            return "limit", str(limit)
         except AppxError as error:
             return "failed", str(error)
         except Exception:
@@ -192,22 +217,25 @@ class Session:
             return "failed", f"Something is wrong in appx itself. The server's log tells more, see turn {turn.id}."
         finally:
             self._scope = None
+        if self._aborted != turn.id:
+            return "limit", too_long(self._limits.minutes)
         return "stopped", "Stopped."
 
     async def _end(self, turn: "LiveTurn", outcome: Outcome, detail: str) -> bool:
         """Store the end of the turn; False when a prompt came in the last moment and the turn goes on."""
 
         def decide() -> tuple[Event, ...]:
-            late = queued(self.log.events)
-            if outcome == "done" and late:
-                return tuple(PromptDelivered(turn=turn.id, prompt=prompt) for prompt in late)
-            return tuple(closing(self.log.events, turn=turn.id, outcome=outcome, detail=detail, **self._unsaid()))
+            late = self.queue if outcome == "done" else Queue()
+            if late.steering:
+                return tuple(PromptDelivered(turn=turn.id, prompt=prompt) for prompt in late.steering)
+            end = closing(self.log.events, turn=turn.id, outcome=outcome, detail=detail, **self._unsaid())
+            return (*end, *_next_turn(late.follow_up))
 
         while True:
             try:
                 with anyio.CancelScope(shield=True):
                     events = await self.log.append_if(decide)
-                return isinstance(events[-1], TurnEnded)
+                return any(isinstance(event, TurnEnded) for event in events)
             except NotFound:
                 return True
             except AppxError as error:  # a full disk, say: the turn ends as soon as there is room
@@ -217,10 +245,10 @@ class Session:
                 await anyio.sleep(STORE_AGAIN_SECONDS)
 
     def _unsaid(self) -> "Unsaid":
-        draft = self.log.draft
+        draft, usage = self.log.draft, self.log.unpaid
         if draft is None:
-            return {"model": last_model(self.log.events), "seen": ()}
-        return {"model": draft.model, "seen": draft.words()}
+            return {"model": last_model(self.log.events), "seen": (), "usage": usage}
+        return {"model": draft.model, "seen": draft.words(), "usage": usage}
 
     async def _keep_files(self, *, only_interrupted: bool = False) -> None:
         """A checkpoint of what the last turn did. The turn has ended for people; the next one begins after this."""
@@ -253,19 +281,38 @@ class Session:
 
 
 class Unsaid(TypedDict):
-    """Who was answering when a turn ended, and what people saw of the answer."""
+    """Who was answering when a turn ended, what people saw of the answer, and what that took."""
 
     model: ModelRef
     seen: tuple[Block, ...]
+    usage: Usage
 
 
 class LiveTurn:
     """The running turn, as the agent loop sees it."""
 
-    def __init__(self, *, id_: TurnId, log: SessionLog) -> None:
+    def __init__(self, *, id_: TurnId, log: SessionLog, limits: Limits) -> None:
         self.id = id_
         self.session: SessionId = log.row.id
         self._log = log
+        self._limits = limits
+        self._scope = anyio.CancelScope(deadline=anyio.current_time() + 60 * limits.minutes)
+
+    @contextmanager
+    def timed(self) -> Iterator[anyio.CancelScope]:
+        """A scope that is cancelled when the minutes of the turn are over."""
+        with anyio.CancelScope(deadline=self._scope.deadline) as self._scope:
+            yield self._scope
+
+    @contextmanager
+    def _untimed(self) -> Iterator[None]:
+        """The minutes do not go by: a person takes as long as they like."""
+        left = self._scope.deadline - anyio.current_time()
+        self._scope.deadline = math.inf
+        try:
+            yield
+        finally:
+            self._scope.deadline = anyio.current_time() + left
 
     def events(self) -> Sequence[Event]:
         return self._log.events
@@ -278,21 +325,29 @@ class LiveTurn:
 
     async def deliver(self) -> bool:
         def decide() -> tuple[Event, ...]:
-            return tuple(PromptDelivered(turn=self.id, prompt=prompt) for prompt in queued(self._log.events))
+            steering = waiting(self._log.events).steering
+            return tuple(PromptDelivered(turn=self.id, prompt=prompt) for prompt in steering)
 
         return bool(await self._log.append_if(decide))
+
+    async def check(self) -> None:
+        session, day = await self._log.spent()
+        reason = used_up(self._limits, session=session, day=day)
+        if reason:
+            raise LimitReached(reason)
 
     async def ask(self, question: Question) -> Answer:
         """Ask the person, and wait for the answer."""
         asked = QuestionAsked(turn=self.id, id=QuestionId(uuid7()), question=question)
         await self.emit(asked)
         seen = len(self._log.records)
-        while True:
-            for record in self._log.records[seen:]:
-                if isinstance(record.event, QuestionAnswered) and record.event.id == asked.id:
-                    return record.event.answer
-            seen = len(self._log.records)
-            await self._log.changed()
+        with self._untimed():
+            while True:
+                for record in self._log.records[seen:]:
+                    if isinstance(record.event, QuestionAnswered) and record.event.id == asked.id:
+                        return record.event.answer
+                seen = len(self._log.records)
+                await self._log.changed()
 
     def begin_reply(self, model: ModelRef) -> None:
         self._log.begin_draft(model)
@@ -305,16 +360,20 @@ class LiveTurn:
     def seen(self) -> tuple[Block, ...]:
         return self._log.draft.words() if self._log.draft else ()
 
+    def on_usage(self, usage: Usage) -> None:
+        self._log.unpaid = usage
+
+    def unpaid(self) -> Usage:
+        return self._log.unpaid
+
     def show(self, call: CallId, tail: str) -> None:
         self._log.tails[call] = tail
         self._log.touch()
 
 
-def queued(events: Sequence[Event]) -> list[UserMessage]:
-    """The prompts that were queued and not yet delivered."""
-    waiting = [event.prompt for event in events if isinstance(event, PromptQueued)]
-    delivered = sum(isinstance(event, PromptDelivered) for event in events)
-    return waiting[delivered:]
+def _next_turn(follow_up: Sequence[UserMessage]) -> tuple[Event, ...]:
+    """The beginning of the turn for the first prompt that waited for the end of one, if there is any."""
+    return tuple(TurnStarted(turn=TurnId(uuid7()), prompt=prompt, follow_up=True) for prompt in follow_up[:1])
 
 
 def last_model(events: Sequence[Event]) -> ModelRef:

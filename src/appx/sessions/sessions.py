@@ -12,10 +12,12 @@ from anyio.abc import TaskGroup, TaskStatus
 from appx.domain.errors import AppxError, NoSpace, NotFound, Unavailable
 from appx.domain.events import Record
 from appx.domain.ids import ProjectId, Seq, SessionId, uuid7
+from appx.domain.limits import Limits, Spent
 from appx.kit import clock
-from appx.sessions import rows
+from appx.sessions import ledger, rows
 from appx.sessions.closing import closing, open_turn
 from appx.sessions.forking import forked
+from appx.sessions.ledger import By, Part
 from appx.sessions.log import SessionLog
 from appx.sessions.row import SessionRow, after
 from appx.sessions.session import STORE_AGAIN_SECONDS, OpenAgent, Session, TakeCheckpoint, last_model
@@ -25,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 600.0
 
+NO_OTHER = Limits()
+
 
 @dataclass(frozen=True, slots=True)
 class Drive:
@@ -32,6 +36,16 @@ class Drive:
 
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     ended: anyio.Event = field(default_factory=anyio.Event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What replies took, in all and by group; all that was spent today; and what may be."""
+
+    total: Spent
+    groups: Sequence[tuple[dict[str, str], Spent]]
+    today: Spent
+    limits: Limits
 
 
 class Sessions:
@@ -43,10 +57,12 @@ class Sessions:
         database: Database,
         open_agent: OpenAgent,
         take_checkpoint: TakeCheckpoint,
+        limits: Limits = NO_OTHER,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         """``idle_seconds``: how long a session stays in memory when nothing runs and nobody reads."""
         self._idle_seconds = idle_seconds
+        self._limits = limits
         self._database = database
         self._open_agent = open_agent
         self._take_checkpoint = take_checkpoint
@@ -76,6 +92,19 @@ class Sessions:
         for live in self._live.values():
             live.log.over = True
             live.log.touch()
+
+    async def usage(self, part: Part, by: By, limit: int) -> Report:
+        """What replies took, also in sessions that were deleted; at most ``limit`` groups of it."""
+
+        def look(db: sqlite3.Connection) -> Report:
+            return Report(
+                total=ledger.spent(db, part),
+                groups=ledger.groups(db, part, by, limit),
+                today=ledger.spent(db, ledger.today()),
+                limits=self._limits,
+            )
+
+        return await self._database.read(look)
 
     @property
     def live(self) -> int:
@@ -181,7 +210,7 @@ class Sessions:
             raise NotFound("session not found")
         log = await self._log(row)
         await self._interrupt(log)
-        live = Session(log=log, open_agent=self._open_agent, take_checkpoint=self._take_checkpoint)
+        live = Session(log=log, open_agent=self._open_agent, take_checkpoint=self._take_checkpoint, limits=self._limits)
         self._live[session] = live
         self._drives[session] = Drive()
         self._tasks.start_soon(self._drive, live, self._drives[session], name=f"session {session}")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from appx.domain.errors import Misconfigured
+from appx.domain.limits import Limits
 
 PREFIX = "APPX_"
 ADDRESS = r"^https?://\S+$"
@@ -70,6 +71,21 @@ class Settings(BaseModel):
     model_reply: Annotated[float, Field(alias="APPX_MODEL_REPLY_SECONDS", gt=0, le=86_400)] = 3_600
     """How many seconds one reply of the model may take in all."""
 
+    max_turn_minutes: Annotated[float, Field(alias="APPX_MAX_TURN_MINUTES", gt=0, le=10_080)] = 60
+    """How many minutes one turn may take, without the time in which the agent waits for a person's answer."""
+
+    max_session_cost: Annotated[float | None, Field(alias="APPX_MAX_SESSION_COST", gt=0, allow_inf_nan=False)] = None
+    """How many US dollars one session may cost, for example `5`. Without one, there is no limit."""
+
+    max_day_cost: Annotated[float | None, Field(alias="APPX_MAX_DAY_COST", gt=0, allow_inf_nan=False)] = None
+    """How many US dollars all sessions together may cost in a day of UTC."""
+
+    max_session_tokens: Annotated[int | None, Field(alias="APPX_MAX_SESSION_TOKENS", ge=1)] = None
+    """How many tokens one session may take, all kinds together: for models whose price is not known."""
+
+    max_day_tokens: Annotated[int | None, Field(alias="APPX_MAX_DAY_TOKENS", ge=1)] = None
+    """How many tokens all sessions together may take in a day of UTC."""
+
     anthropic_api_key: Annotated[SecretStr | None, Field(alias="ANTHROPIC_API_KEY")] = None
     """Key for Anthropic's models."""
 
@@ -110,6 +126,18 @@ class Settings(BaseModel):
     def state_dir(self) -> Path:
         """The server's own directory."""
         return self.workspace_dir / ".pi-global"
+
+    @property
+    def limits(self) -> Limits:
+        """What a turn, a session and a day may take."""
+        return Limits(
+            steps=self.max_steps,
+            minutes=self.max_turn_minutes,
+            session_cost=self.max_session_cost,
+            day_cost=self.max_day_cost,
+            session_tokens=self.max_session_tokens,
+            day_tokens=self.max_day_tokens,
+        )
 
     @property
     def skill_dirs(self) -> tuple[Path, ...]:

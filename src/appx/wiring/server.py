@@ -56,7 +56,10 @@ class Server:
         )
         checkpoints = Checkpoints(workbench)
         self._sessions = Sessions(
-            database=self._database, open_agent=self._agents.open, take_checkpoint=checkpoints.of_turn
+            database=self._database,
+            open_agent=self._agents.open,
+            take_checkpoint=checkpoints.of_turn,
+            limits=settings.limits,
         )
         self._projects = Projects(database=self._database, workbench=workbench, sessions=self._sessions)
         parts = Parts(

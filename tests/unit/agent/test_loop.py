@@ -26,6 +26,7 @@ from appx.domain.events import (
     TurnStarted,
 )
 from appx.domain.ids import CallId, SessionId, TurnId
+from appx.domain.limits import LimitReached
 from appx.domain.messages import (
     Block,
     Message,
@@ -35,6 +36,7 @@ from appx.domain.messages import (
     ToolCall,
     ToolMessage,
     ToolResult,
+    Usage,
     UserMessage,
 )
 from appx.models.model import ModelFailed, Request
@@ -52,7 +54,7 @@ BUSY = ModelFailed("overloaded", again=True, retry_after=0.0)
 
 @dataclass
 class FakeTurn:
-    """A turn in memory. ``late`` are prompts that wait to be delivered."""
+    """A turn in memory. ``late`` are prompts that wait to be delivered. It ``affords`` so many questions to a model."""
 
     late: list[str] = field(default_factory=list)
     id: TurnId = TURN
@@ -60,6 +62,9 @@ class FakeTurn:
     log: list[Event] = field(default_factory=lambda: [TurnStarted(turn=TURN, prompt=UserMessage(text="go"))])
     shown: list[tuple[CallId, str]] = field(default_factory=list)
     draft: Draft | None = None
+    affords: int = 1_000
+    checks: int = 0
+    counted: Usage = field(default_factory=Usage)
 
     def events(self) -> Sequence[Event]:
         return self.log
@@ -87,6 +92,18 @@ class FakeTurn:
     def seen(self) -> tuple[Block, ...]:
         assert self.draft is not None
         return self.draft.words()
+
+    async def check(self) -> None:
+        await anyio.lowlevel.checkpoint()
+        self.checks += 1
+        if self.checks > self.affords:
+            raise LimitReached("The money is gone.")
+
+    def on_usage(self, usage: Usage) -> None:
+        self.counted = usage
+
+    def unpaid(self) -> Usage:
+        return self.counted
 
     def show(self, call: CallId, tail: str) -> None:
         self.shown.append((call, tail))
@@ -275,6 +292,33 @@ async def test_it_waits_as_long_as_the_provider_asks_up_to_a_limit_else_by_its_o
     (started,) = turn.of(RetryStarted)
     assert started.delay_ms == delay_ms
     assert model.asked == (1 if delay_ms > 200 else 2)
+
+
+async def test_when_nothing_more_may_be_spent_the_model_is_not_asked() -> None:
+    turn = FakeTurn(affords=1)
+    made, model = agent(calling(call(text="x")), saying("Done."))
+    with pytest.raises(LimitReached, match="money"):
+        await made.run_turn(turn)
+    assert len(model.asked) == 1
+    assert turn.kinds == ["model_replied", "tool_started", "tool_finished"], "what was begun has its result"
+
+
+async def test_before_an_attempt_is_repeated_it_is_looked_whether_it_can_be_paid() -> None:
+    turn = FakeTurn(affords=2)
+    model = Failing(*[BUSY] * 9)
+    with pytest.raises(LimitReached):
+        await failing(model).run_turn(turn)
+    assert model.asked == 2
+
+
+async def test_what_a_failed_attempt_took_is_recorded_with_it() -> None:
+    turn = FakeTurn()
+    took = Usage(input=100, output=3)
+    made, _ = agent(Broken(usage=took, failure=ModelFailed("the filter ended it")))
+    with pytest.raises(ModelFailed):
+        await made.run_turn(turn)
+    (replied,) = turn.of(ModelReplied)
+    assert replied.reply.usage == took
 
 
 async def test_cancelling_passes_through() -> None:

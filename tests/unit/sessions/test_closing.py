@@ -9,7 +9,7 @@ from appx.domain.messages import Reply, Text, ToolMessage
 from appx.sessions.closing import closing, open_turn
 from tests.fakes.logs import REF, logs
 
-OUTCOMES: list[Outcome] = ["stopped", "failed", "interrupted"]
+OUTCOMES: list[Outcome] = ["stopped", "failed", "interrupted", "limit"]
 
 
 @given(logs(), st.sampled_from(OUTCOMES), st.data())

@@ -9,7 +9,7 @@ import pytest
 
 from appx.agent.loop import Agent
 from appx.domain.errors import NotFound, Unavailable
-from appx.domain.events import ModelChosen, TurnEnded, TurnStarted
+from appx.domain.events import ModelChosen, TurnEnded
 from appx.domain.ids import ProjectId
 from appx.domain.messages import UserMessage
 from appx.domain.questions import Ask
@@ -20,6 +20,7 @@ from appx.sessions.row import SessionRow
 from appx.sessions.session import Session
 from appx.sessions.sessions import Sessions
 from appx.store.database import Database
+from tests.fakes.checkpoints import nothing_changed
 
 pytestmark = pytest.mark.anyio
 
@@ -37,18 +38,13 @@ class Agents:
         await self.may_end.wait()
         raise NotFound("no agent here")
 
-    async def nothing_changed(self, row: SessionRow, turn: TurnStarted) -> str:
-        return ""
-
 
 @asynccontextmanager
 async def sessions(path: Path, agents: Agents) -> AsyncIterator[Sessions]:
     database = Database(path / "appx.db")
     shop = Project(id=SHOP, name="Shop", created_at=clock.now(), directory="/", deployment=None)
     await database.write(lambda db: projects.insert(db, shop))
-    found = Sessions(
-        database=database, open_agent=agents.open, take_checkpoint=agents.nothing_changed, idle_seconds=IDLE
-    )
+    found = Sessions(database=database, open_agent=agents.open, take_checkpoint=nothing_changed, idle_seconds=IDLE)
     async with anyio.create_task_group() as tasks:
         await tasks.start(found.run)
         yield found

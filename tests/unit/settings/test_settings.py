@@ -1,6 +1,7 @@
 import pytest
 
 from appx.domain.errors import Misconfigured
+from appx.domain.limits import Limits
 from appx.settings.settings import Settings, manual, read_settings
 
 
@@ -24,6 +25,11 @@ def test_the_defaults_need_nothing_but_a_workspace() -> None:
         ({"WORKSPACE_DIR": "/w", "OPENAI_BASE_URL": "ftp://x"}, ["OPENAI_BASE_URL"]),
         ({"WORKSPACE_DIR": "/w", "APPX_MODEL_SILENCE_SECONDS": "0"}, ["APPX_MODEL_SILENCE_SECONDS"]),
         ({"WORKSPACE_DIR": "/w", "APPX_MODEL_REPLY_SECONDS": "an hour"}, ["APPX_MODEL_REPLY_SECONDS"]),
+        ({"WORKSPACE_DIR": "/w", "APPX_MAX_TURN_MINUTES": "nan"}, ["APPX_MAX_TURN_MINUTES"]),
+        ({"WORKSPACE_DIR": "/w", "APPX_MAX_DAY_COST": "nan"}, ["APPX_MAX_DAY_COST"]),
+        ({"WORKSPACE_DIR": "/w", "APPX_MAX_SESSION_COST": "0"}, ["APPX_MAX_SESSION_COST"]),
+        ({"WORKSPACE_DIR": "/w", "APPX_MAX_DAY_TOKENS": "-1"}, ["APPX_MAX_DAY_TOKENS"]),
+        ({"WORKSPACE_DIR": "/w", "APPX_MAX_SESSION_TOKENS": "2.5"}, ["APPX_MAX_SESSION_TOKENS"]),
         ({"WORKSPACE_DIR": "/w", "PI_SKILL_PATHS": "/a:b"}, ["PI_SKILL_PATHS"]),
         ({"WORKSPACE_DIR": "/w", "PI_SKILL_PATHS": "~/skills"}, ["PI_SKILL_PATHS"]),
     ],
@@ -55,3 +61,10 @@ def test_no_secret_is_shown() -> None:
 def test_every_setting_has_a_meaning() -> None:
     assert all(field.description and field.alias for field in Settings.model_fields.values())
     assert manual().count("\n| `") == len(Settings.model_fields)
+
+
+def test_what_may_be_spent_is_read_and_all_else_has_no_limit() -> None:
+    given = {"APPX_MAX_TURN_MINUTES": "1.5", "APPX_MAX_DAY_COST": "20", "APPX_MAX_SESSION_TOKENS": "1000000"}
+    limits = read_settings({"WORKSPACE_DIR": "/w"} | given).limits
+    assert limits == Limits(steps=200, minutes=1.5, day_cost=20.0, session_tokens=1_000_000)
+    assert read_settings({"WORKSPACE_DIR": "/w"}).limits == Limits()

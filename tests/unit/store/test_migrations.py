@@ -17,6 +17,7 @@ import pytest
 from appx.domain.errors import Misconfigured
 from appx.domain.ids import ProjectId, SessionId
 from appx.projects import rows as projects
+from appx.sessions import ledger
 from appx.sessions import rows as sessions
 from appx.store.database import Database
 from appx.store.schema import MIGRATIONS
@@ -25,11 +26,13 @@ pytestmark = pytest.mark.anyio
 
 DATA = Path(__file__).parent / "data"
 EARLIER = range(1, len(MIGRATIONS))
+OURS = [SessionId(f"01930000-0000-7000-8000-00000000000{number}") for number in (1, 2, 3, 4)]
 KINDS = {
     1: {
         "model_chosen", "turn_started", "prompt_queued", "prompt_delivered", "model_replied", "retry_started",
         "retry_ended", "tool_started", "tool_finished", "turn_ended",
-    }
+    },
+    2: {"question_asked", "question_answered", "compaction_started", "compacted", "compaction_failed"},
 }  # fmt: skip
 """The events that each version knew first."""
 
@@ -86,6 +89,36 @@ def test_a_copy_of_the_earlier_version_is_kept(tmp_path: Path, version: int) -> 
     assert kept.stat().st_mode & 0o077 == 0
     Database(path).close()
     assert sorted(each.name for each in tmp_path.iterdir()) == ["appx.db", kept.name]
+
+
+GPT, CLAUDE = ("litellm", "openai/gpt-5.5"), ("anthropic", "claude-opus-5")
+PAID = {
+    1: [("2026-11-25", "shop", *GPT, 64, 1)],
+    2: [("2026-11-25", "shop", *GPT, 114, 2), ("2026-11-26", "blog", *CLAUDE, 70, 1)],
+}
+"""What each version's database says was spent: the last two numbers are all tokens and the replies."""
+
+
+@pytest.mark.parametrize("version", EARLIER)
+async def test_what_replies_took_before_there_was_a_ledger_is_in_it(tmp_path: Path, version: int) -> None:
+    """A summary counts, of the model that answered last. What was imported does not: a session can go on from there."""
+    database = Database(old(tmp_path / "appx.db", version))
+    found = await database.read(
+        lambda db: [
+            tuple(row)
+            for row in db.execute(
+                "SELECT day, project_id, provider, model, input + output + cache_read + cache_write, replies FROM usage"
+            )
+        ]
+    )
+    assert sorted(found) == sorted(PAID[version])
+    logs = [await database.read(lambda db, each=each: sessions.records(db, each)) for each in OURS]  # type: ignore[misc]
+    cost = sum(paid[1].cost.total for log in logs for record in log if (paid := ledger.paid(record.event)) is not None)
+    summary = 0.0 if version == 1 else 1.5  # an earlier version did not note who wrote it
+    foreign = 0.0 if version == 1 else 300.0
+    total = await database.read(lambda db: ledger.spent(db, ledger.Part()))
+    assert total.cost == pytest.approx(cost + summary - foreign)
+    database.close()
 
 
 def test_a_migration_that_fails_in_the_middle_changed_nothing(tmp_path: Path) -> None:
