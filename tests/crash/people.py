@@ -134,6 +134,7 @@ class People:
 
     async def delete_project(self, project: ProjectNote) -> None:
         project.state = "leaving"
+        project.deployments = [*project.deployments, None]  # of one that is made right after it
         status, _ = await self._life.call("DELETE", f"/v1/projects/{project.id}")
         if project.is_leaving and status not in self._refused:
             self._book.acknowledged += 1
