@@ -1,9 +1,10 @@
 """What must hold when a server is up again after a crash."""
 
 import json
+import os
 import sqlite3
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,16 +35,26 @@ async def check_all(life: Life, book: Book, workspace: Path, *, killed_at: float
 
 
 def check_files(workspace: Path) -> None:
-    """Nothing half written, and nothing left behind by a write that did not end."""
-    found = [path for path in workspace.rglob("*") if ".git" not in path.parts]
-    assert not [path for path in found if path.name.startswith(".") and not known(path)], "litter"
-    for path in found:
-        if path.name == "index.html":
-            text = path.read_text()
-            assert text.startswith("<!doctype html>"), path
-            assert text.endswith("</html>\n"), path
-        elif path.suffix == ".json":
-            json.loads(path.read_text())
+    """Nothing half written, and nothing left behind by a write that did not end.
+
+    Meanwhile the server removes what deletes left.
+    """
+    for top, folders, names in os.walk(workspace):
+        if ".git" in folders:
+            folders.remove(".git")
+        for path in (Path(top, name) for name in (*folders, *names)):
+            assert not path.name.startswith(".") or known(path), f"litter: {path}"
+            with suppress(FileNotFoundError, NotADirectoryError):
+                check_file(path)
+
+
+def check_file(path: Path) -> None:
+    if path.name == "index.html":
+        text = path.read_text()
+        assert text.startswith("<!doctype html>"), path
+        assert text.endswith("</html>\n"), path
+    elif path.suffix == ".json":
+        json.loads(path.read_text())
 
 
 def known(path: Path) -> bool:
