@@ -17,7 +17,8 @@ checkpoints() {
 	must "a turn writes a file" turn "$project" "$session" "run: printf 'one\n' >page.txt"
 	soon "it ends with a checkpoint" 10 has_checkpoints 1
 	first="$(newest)"
-	must "a second turn changes it" turn "$project" "$session" "run: printf 'two\n' >page.txt"
+	must "a second turn changes it, and leaves what nobody may read" turn "$project" "$session" \
+		"run: printf 'two\n' >page.txt; touch closed; mkdir closed.d; touch closed.d/x; chmod 0 closed closed.d; ln -s nowhere loose"
 	soon "that is one more" 10 has_checkpoints 2
 	gives "whose diff says what it did" '"path": ?"page.txt", ?"added": ?1, ?"removed": ?1' api GET "$of/checkpoints/$(newest)/diff"
 	must "the person goes back" api POST "$of/checkpoints/$first/restore"

@@ -23,6 +23,8 @@ FIELDS = "%x1f".join(
 )
 EMPTY_TREE = "$(git hash-object -t tree /dev/null)"
 
+_EXCLUDED = r":(exclude,literal)%P\0"
+
 _BEGIN = """\
 set -eu -o pipefail
 words="$(mktemp)"; exec 2>"$words"
@@ -43,7 +45,8 @@ parent="$(git rev-parse --quiet --verify {REF} || true)"
 def snapshot(message: str, *, turn: str = "", session: str = "") -> str:
     """Commit the working tree when it differs from the newest checkpoint. Prints the commit, or nothing.
 
-    The index stays between two checkpoints, so that a file that did not change is not read again.
+    The index stays between two checkpoints, so that a file that did not change is not read again. What the builder
+    may not read, for example the data of an app that runs as another user, is left out as large files are.
     """
     trailers = "".join(f"\n{name}: {value}" for name, value in (("Turn", turn), ("Session", session)) if value)
     words = shlex.quote(f"{message}\n{trailers}\n" if trailers else f"{message}\n")
@@ -51,15 +54,13 @@ def snapshot(message: str, *, turn: str = "", session: str = "") -> str:
     return f"""{_BEGIN_CHANGE}
 if [ -n "$parent" ]; then git read-tree --quiet -m "$parent" || git read-tree "$parent"; fi
 printf '%s\\n' {left_out} >"$folder/appx-left-out"
-git -c core.excludesFile="$folder/appx-left-out" ls-files --others --modified --exclude-standard -z |
-  while IFS= read -r -d '' path; do
-    if [ -f "$path" ] && [ ! -L "$path" ] && [ "$(stat -c %s -- "$path")" -gt {MAX_FILE} ]; then
-      printf ':(exclude,literal)%s\\0' "$path"
-    fi
-  done >"$folder/appx-large"
-printf '.\\0' >>"$folder/appx-large"
+{{
+  find . -name .git -prune -o ! -type l \\( ! -readable -o -type d ! -executable \\) -printf '{_EXCLUDED}' -prune -o \\
+    -type f -size +{MAX_FILE}c -printf '{_EXCLUDED}' || true
+  printf '.\\0'
+}} >"$folder/appx-paths"
 git -c core.excludesFile="$folder/appx-left-out" -c advice.addEmbeddedRepo=false add --all \\
-  --pathspec-from-file="$folder/appx-large" --pathspec-file-nul
+  --pathspec-from-file="$folder/appx-paths" --pathspec-file-nul
 tree="$(git write-tree)"
 if [ -n "$parent" ] && [ "$tree" = "$(git rev-parse "$parent^{{tree}}")" ]; then exit 0; fi
 if [ -z "$parent" ] && [ -z "$(git ls-tree "$tree")" ]; then exit 0; fi
