@@ -15,6 +15,7 @@ from appx.domain.events import (
     ToolStarted,
     TurnEnded,
     TurnStarted,
+    Warned,
 )
 from appx.domain.ids import CallId, TurnId
 from appx.domain.messages import ModelRef, Reply, StopReason, Text, Thinking, ToolCall, ToolResult, UserMessage
@@ -37,6 +38,8 @@ def logs(draw: st.DrawFn) -> list[Event]:
     for number in range(draw(st.integers(1, 3))):
         turn = TurnId(f"t{number}")
         events.append(TurnStarted(turn=turn, prompt=UserMessage(text=draw(st.text(max_size=5)))))
+        if draw(st.booleans()):
+            events.append(Warned(turn=turn, id=f"w{number}", sentence="Something does not work."))
         steps = draw(st.integers(1, 3))
         for step in range(steps):
             retried = draw(st.booleans())

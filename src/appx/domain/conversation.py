@@ -20,6 +20,7 @@ from appx.domain.events import (
     ToolStarted,
     TurnEnded,
     TurnStarted,
+    Warned,
 )
 from appx.domain.ids import CallId
 from appx.domain.messages import Message, Reply, Text, ToolMessage, ToolResult, UserMessage
@@ -44,6 +45,8 @@ def messages(events: Iterable[Event]) -> list[Message]:
             case ModelChosen() | PromptQueued() | RetryStarted() | RetryEnded() | ToolStarted() | TurnEnded():
                 pass
             case QuestionAsked() | QuestionAnswered() | CompactionStarted() | Compacted() | CompactionFailed():
+                pass
+            case Warned():
                 pass
     return said
 

@@ -11,6 +11,7 @@ from appx.domain.events import (
     QuestionAsked,
     RetryEnded,
     RetryStarted,
+    Warned,
 )
 from appx.http import wire
 from appx.http.wire import Json
@@ -24,6 +25,7 @@ Noted: TypeAlias = (
     | CompactionStarted
     | Compacted
     | CompactionFailed
+    | Warned
 )
 
 
@@ -42,6 +44,8 @@ def note(event: Noted) -> list[Json]:
             return [{"type": "compaction_start", "reason": reason}]
         case Compacted() | CompactionFailed():
             return [_compacted(event)]
+        case Warned(id=notice, sentence=sentence):
+            return [wire.notice(sentence, id_=notice, kind="warning")]
 
 
 def _retry(event: RetryStarted | RetryEnded) -> Json:

@@ -26,6 +26,7 @@ from appx.domain.events import (
     ToolStarted,
     TurnEnded,
     TurnStarted,
+    Warned,
 )
 from appx.domain.ids import CallId
 from appx.domain.messages import Message, Reply, Text, Thinking, ToolCall, ToolMessage, Usage
@@ -109,6 +110,7 @@ class Story:
                 | CompactionStarted()
                 | Compacted()
                 | CompactionFailed()
+                | Warned()
             ):
                 return note(event)
 

@@ -4,7 +4,7 @@ The wire calls our step a turn, and our turn an agent run.
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from appx.domain.ids import QuestionId, uuid7
 from appx.domain.messages import (
@@ -99,14 +99,14 @@ def result(found: ToolResult) -> Json:
     return {"content": [text(found.text), *map(image, found.images)]}
 
 
-def notice(sentence: str) -> Json:
-    """Something that people are to know now, and that is no fact of the session."""
+def notice(sentence: str, *, id_: str | None = None, kind: Literal["warning", "error"] = "error") -> Json:
+    """Something that people are to know. Without ``id_`` it is no fact of the session, but what is so now."""
     return {
         "type": "extension_ui_request",
-        "id": uuid7(),
+        "id": id_ or uuid7(),
         "method": "notify",
         "message": sentence,
-        "notifyType": "error",
+        "notifyType": kind,
     }
 
 

@@ -20,6 +20,7 @@ from appx.domain.ids import ProjectId
 from appx.workbench import wire
 from appx.workbench.bench import Command, OnOutput, Workbench
 from appx.workbench.local import MAX_WRITE
+from appx.workbench.mcp.shapes import McpCall
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ def make_service(bench: Workbench) -> Starlette:
             Route("/projects/{id}", _handler(bench, _remove), methods=["DELETE"]),
             Route("/projects/{id}/pack", _Pack(bench), methods=["POST"]),
             Route("/projects/{id}/unpacked", _handler(bench, _unpack), methods=["PUT"]),
+            Route("/projects/{id}/mcp", _handler(bench, _mcp_servers), methods=["POST"]),
+            Route("/projects/{id}/mcp/call", _McpCall(bench), methods=["POST"]),
             Route("/status", _handler(bench, _status), methods=["GET"]),
             Route("/alive", _Alive(), methods=["GET"]),
         ],
@@ -86,6 +89,11 @@ async def _unpack(bench: Workbench, request: Request) -> Response:
 async def _remove(bench: Workbench, request: Request) -> Response:
     await bench.remove_project(ProjectId(request.path_params["id"]))
     return Response(status_code=204)
+
+
+async def _mcp_servers(bench: Workbench, request: Request) -> Response:
+    found = await bench.mcp_servers(ProjectId(request.path_params["id"]))
+    return Response(wire.MCP_SERVERS.dump_json(found), media_type="application/json")
 
 
 async def _status(bench: Workbench, _request: Request) -> Response:
@@ -159,6 +167,28 @@ class _Pack:
                 last = wire.error_out(error)
             await send({"type": "http.response.body", "body": wire.frame(b"") + json.dumps(last).encode()})
             tasks.cancel_scope.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _McpCall:
+    """Calls a tool of an MCP server; cancels the call when the caller leaves."""
+
+    bench: Workbench
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = wire.MCP_CALL.validate_json(await Request(scope, receive).body())
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_until_left, receive, tasks.cancel_scope)
+            answer = await self._answer(ProjectId(scope["path_params"]["id"]), call)
+            await answer(scope, receive, send)
+            tasks.cancel_scope.cancel()
+
+    async def _answer(self, project: ProjectId, call: McpCall) -> Response:
+        try:
+            found = await self.bench.call_mcp(project, call)
+        except AppxError as error:
+            return JSONResponse(wire.error_out(error), 400)
+        return Response(wire.MCP_RESULT.dump_json(found), media_type="application/json")
 
 
 class _Alive:
