@@ -59,8 +59,8 @@ class _Server(BaseModel):
 class Stdio(_Server):
     """A command that is talked with by its stdin and stdout. ``cwd`` is relative to the project's directory."""
 
-    command: Annotated[Argument, Field(min_length=1)]
-    args: tuple[Argument, ...] = ()
+    command: Annotated[str, Field(min_length=1), AfterValidator(_without_nul)]
+    args: list[Argument] = Field(default_factory=list)
     env: dict[VariableName, Argument] = Field(default_factory=dict)
     cwd: Argument = "."
 

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -51,12 +51,24 @@ class Shop:
         return await self.bench.call_mcp(PROJECT, call)
 
     async def process(self, name: str = "leader") -> int:
-        """The id that a process wrote down about itself."""
-        file = anyio.Path(self.directory / name)
-        with anyio.fail_after(10):
-            while not await file.exists() or not (found := await file.read_text()):  # noqa: ASYNC110
-                await anyio.sleep(0.02)
-        return int(found)
+        return await process_in(self.directory / name)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    with anyio.fail_after(15):
+        while not true():  # noqa: ASYNC110  a process of somebody else calls nobody back
+            await anyio.sleep(0.02)
+
+
+async def written(file: Path, words: str) -> None:
+    """Return when they stand in it."""
+    await until(lambda: file.exists() and words in file.read_text())
+
+
+async def process_in(file: Path) -> int:
+    """The id that a process wrote down about itself."""
+    await until(lambda: file.exists() and file.read_text() != "")
+    return int(await anyio.Path(file).read_text())
 
 
 def alive(process: int) -> bool:

@@ -3,7 +3,6 @@
 import json
 import sys
 from base64 import b64decode
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -15,19 +14,9 @@ from appx.workbench.bench import Command
 from appx.workbench.mcp import connection
 from tests.fakes.mcp_server import png
 from tests.unit.workbench.conftest import PROJECT
-from tests.unit.workbench.mcp.conftest import SDK, Shop, alive, odd
+from tests.unit.workbench.mcp.conftest import SDK, Shop, alive, odd, until, written
 
 pytestmark = pytest.mark.anyio
-
-
-async def until(true: Callable[[], bool]) -> None:
-    with anyio.fail_after(10):
-        while not true():  # noqa: ASYNC110  a process of somebody else calls nobody back
-            await anyio.sleep(0.02)
-
-
-async def within(path: Path, text: str) -> None:
-    await until(lambda: path.exists() and text in path.read_text())
 
 
 async def gone(process: int) -> None:
@@ -70,13 +59,13 @@ async def test_a_call_that_nobody_waits_for_is_cancelled(shop: Shop) -> None:
     log = shop.directory / "log"
     late = await shop.call("slow", seconds=0.5, log=str(log))
     assert (late.ok, late.text) == (False, "shop did not answer within 0.5 s; the call was cancelled.")
-    await within(log, "cancelled")
+    await written(log, "cancelled")
     log.unlink()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(shop.call, "slow", log=str(log)))
-        await within(log, "began")
+        await written(log, "began")
         tasks.cancel_scope.cancel()
-    await within(log, "cancelled")
+    await written(log, "cancelled")
     assert (await shop.call("add", a=1, b=1)).text == "2", "the server goes on"
 
 
