@@ -9,9 +9,11 @@ import anyio.lowlevel
 from appx.domain.errors import Invalid, NotFound, Unavailable
 from appx.domain.ids import ProjectId
 from appx.workbench.bench import BenchStatus, Command, CommandResult, OnOutput, TakeBytes
+from appx.workbench.mcp.shapes import McpCall, McpResult, McpServers
 from appx.workbench.tree import FileTree
 
 DONE = CommandResult(code=0, ended="exit", output="", total_bytes=0, total_lines=0, full_output=None)
+ANSWER = McpResult(ok=True, text="")
 
 
 @dataclass(slots=True)
@@ -23,6 +25,9 @@ class FakeBench:
     tails: Sequence[str] = ()
     commands: list[Command] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
+    servers: McpServers = field(default_factory=McpServers)
+    calls: list[McpCall] = field(default_factory=list)
+    answer: McpResult = ANSWER
 
     @property
     def tree(self) -> FileTree:
@@ -60,6 +65,16 @@ class FakeBench:
 
     async def unpack(self, project: ProjectId, into: str, tar: AsyncIterable[bytes]) -> None:
         raise Unavailable("A workbench in memory unpacks nothing.")
+
+    async def mcp_servers(self, project: ProjectId) -> McpServers:
+        return self.servers
+
+    async def call_mcp(self, project: ProjectId, call: McpCall) -> McpResult:
+        self.calls.append(call)
+        return self.answer
+
+    async def keep(self) -> None:
+        await anyio.sleep_forever()
 
     async def status(self) -> BenchStatus:
         return BenchStatus(podman="5.4.2")

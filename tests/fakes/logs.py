@@ -1,5 +1,6 @@
 """Logs of sessions for property tests: well formed, of any shape, and cut anywhere."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from appx.domain.events import (
     ToolStarted,
     TurnEnded,
     TurnStarted,
+    Warned,
 )
 from appx.domain.ids import CallId, TurnId
 from appx.domain.messages import (
@@ -52,6 +54,8 @@ def logs(draw: st.DrawFn) -> list[Event]:
         if follow_up:
             events.insert(-1, PromptQueued(prompt=prompt, follow_up=True))
         events.append(TurnStarted(turn=turn, prompt=prompt, follow_up=follow_up))
+        if draw(st.booleans()):
+            events.append(Warned(turn=turn, id=f"w{number}", sentence="Something does not work."))
         steps = draw(st.integers(1, 3))
         for step in range(steps):
             retried = draw(st.booleans())
@@ -69,13 +73,20 @@ def logs(draw: st.DrawFn) -> list[Event]:
             events.append(ModelReplied(turn=turn, reply=reply))
             if retried:
                 events.append(RetryEnded(turn=turn, ok=True, attempt=1))
-            for call in calls:
-                events.append(ToolStarted(turn=turn, call=call))
-                result = ToolResult(ok=draw(st.booleans()), text=draw(st.text(max_size=5)))
-                events.append(ToolFinished(turn=turn, call_id=call.id, tool=call.name, result=result))
-            if draw(st.booleans()) and calls:
-                late = UserMessage(text="and this")
-                events += [PromptQueued(prompt=late), PromptDelivered(turn=turn, prompt=late)]
+            events += draw(_called(turn, calls))
         events.append(TurnEnded(turn=turn, outcome="done"))
         follow_up = draw(st.booleans())
+    return events
+
+
+@st.composite
+def _called(draw: st.DrawFn, turn: TurnId, calls: Sequence[ToolCall]) -> list[Event]:
+    events: list[Event] = []
+    for call in calls:
+        events.append(ToolStarted(turn=turn, call=call))
+        result = ToolResult(ok=draw(st.booleans()), text=draw(st.text(max_size=5)))
+        events.append(ToolFinished(turn=turn, call_id=call.id, tool=call.name, result=result))
+    if draw(st.booleans()) and calls:
+        late = UserMessage(text="and this")
+        events += [PromptQueued(prompt=late), PromptDelivered(turn=turn, prompt=late)]
     return events

@@ -12,6 +12,7 @@ import httpx2
 from appx.settings.settings import read_settings
 from appx.wiring import benches
 from appx.wiring.server import Server
+from appx.workbench.remote import RemoteBench
 from tests.contract.schema import check
 
 TOKEN = "test-token-0123456789"
@@ -135,11 +136,12 @@ def client(port: int) -> httpx2.AsyncClient:
 
 @asynccontextmanager
 async def serving(workspace: Path, **variables: str) -> AsyncIterator[Api]:
-    """A server on a free port; stopped as SIGTERM would when the block ends."""
+    """A server on a free port, stopped as SIGTERM would when the block ends; with the workbench that they name."""
     await anyio.Path(workspace).mkdir(exist_ok=True)
     given = {"WORKSPACE_DIR": str(workspace), "AGENT_SERVER_TOKEN": TOKEN, "AGENT_SERVER_PORT": "0"}
     settings = read_settings(given | variables)
-    server = Server(settings, benches.local(settings))
+    bench = benches.local(settings) if settings.workbench_socket is None else benches.remote(settings)
+    server = Server(settings, bench)
     async with anyio.create_task_group() as tasks:
         port: int = await tasks.start(server.run)
         async with client(port) as http:
@@ -147,3 +149,5 @@ async def serving(workspace: Path, **variables: str) -> AsyncIterator[Api]:
                 yield Api(http, server)
             finally:
                 server.stop()
+    if isinstance(bench, RemoteBench):
+        await bench.aclose()

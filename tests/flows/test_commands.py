@@ -46,6 +46,14 @@ async def test_a_turn_that_fails_is_told_by_the_exit_code(api: Api) -> None:
     assert errors == "failed: the key is not valid\n"
 
 
+async def test_what_does_not_work_is_told_beside_the_conversation(api: Api) -> None:
+    project = await api.ok("POST", "/v1/projects", {"name": "tea"})
+    await anyio.Path(project["projectDir"], ".pi/mcp.json").write_text("{")
+    code, output, errors = await appx(api, "chat", "tea", "say: hello")
+    assert (code, output) == (0, "hello\n")
+    assert errors == "MCP: .pi/mcp.json is not JSON: EOF while parsing an object at line 1 column 1.\n"
+
+
 async def test_a_login_link_of_the_command_logs_in(api: Api) -> None:
     code, output, _ = await appx(api, "login-url", "--base", "https://builder.example.com/")
     assert code == 0

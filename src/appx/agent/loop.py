@@ -23,8 +23,9 @@ from appx.domain.events import (
     RetryStarted,
     ToolFinished,
     ToolStarted,
+    Warned,
 )
-from appx.domain.ids import CallId, SessionId, TurnId
+from appx.domain.ids import CallId, SessionId, TurnId, uuid7
 from appx.domain.messages import Block, Message, ModelRef, Reply, ThinkingLevel, Usage
 from appx.models.model import Model, ModelFailed, Request
 from appx.tools.tool import Toolbox
@@ -78,7 +79,8 @@ class Turn(Protocol):
 class Agent:
     """A model, its tools and its instructions.
 
-    ``max_steps`` bounds the replies of one turn. ``retry_seconds``: how long to wait before each further attempt.
+    ``max_steps`` bounds the replies of one turn. ``warnings``: what people are told when it begins.
+    ``retry_seconds``: how long to wait before each further attempt.
     """
 
     ref: ModelRef
@@ -88,6 +90,7 @@ class Agent:
     system: str
     window: Window
     max_steps: int
+    warnings: tuple[str, ...] = ()
     retry_seconds: tuple[float, ...] = RETRY_SECONDS
 
     async def run_turn(self, turn: Turn) -> Outcome:
@@ -96,6 +99,8 @@ class Agent:
         Raises ModelFailed when the provider fails for good, GoesInCircles when the model gets nowhere, LimitReached.
         Cancellation passes through: the session, which owns the turn, ends it.
         """
+        if self.warnings:
+            await turn.emit(*(Warned(turn=turn.id, id=uuid7(), sentence=each) for each in self.warnings))
         for _ in range(self.max_steps):
             before = turn.messages()
             reply = await self._reply(turn)

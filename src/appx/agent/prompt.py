@@ -63,6 +63,15 @@ def system_prompt(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def missing_section(problems: Iterable[str]) -> str:
+    """What follows the prompt, so that the model does not look for tools that are not there; empty without problems."""
+    lines = [f"- {each}" for each in problems]
+    if not lines:
+        return ""
+    told = "These of the project's MCP servers (.pi/mcp.json) do not work now, or not with all their tools:"
+    return "\n".join(["", "# MCP servers", "", told, "", *lines, ""])
+
+
 def deployment_section(place: Place) -> str:
     """What the model needs to know to run the project's app."""
     deployment = place.deployment or Deployment()

@@ -59,7 +59,7 @@ class Talk:
             try:
                 for number, event in self._client.events(f"{self._path}/events", after=self._seq):
                     self._seq = number or self._seq
-                    if event["type"] == "extension_ui_request":
+                    if event["type"] == "extension_ui_request" and event["method"] != "notify":
                         self._answer(event)
                     code = self._screen.show(event)
                     if code is not None:

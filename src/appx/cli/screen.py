@@ -30,6 +30,8 @@ class Screen:
                 _line("  " + result["content"][0]["text"].strip().replace("\n", " "), "red")
             case {"type": "auto_retry_start", "errorMessage": error, "delayMs": delay}:
                 click.secho(f"{error} Trying again in {delay / 1000:.0f} s.", fg="yellow", err=True)
+            case {"type": "extension_ui_request", "method": "notify", "message": message}:
+                click.secho(harmless(message), fg="yellow", err=True)
             case {"type": "agent_end", "outcome": outcome, **rest}:
                 return _ended(outcome, rest.get("detail", ""))
             case _:

@@ -23,6 +23,7 @@ from appx.domain.events import (
     ToolStarted,
     TurnEnded,
     TurnStarted,
+    Warned,
 )
 from appx.domain.ids import CallId
 from appx.domain.messages import Message, Reply, Text, ToolMessage, ToolResult, Usage, UserMessage
@@ -46,17 +47,16 @@ def messages(events: Iterable[Event]) -> list[Message]:
                 said.append(ToolMessage(call_id=call_id, tool=tool, result=result))
             case ModelChosen() | PromptQueued() | QueueCleared() | RetryStarted() | RetryEnded():
                 pass
+            case ToolStarted() | QuestionAsked() | QuestionAnswered() | TurnEnded():
+                pass
             case (
-                ToolStarted()
-                | TurnEnded()
-                | QuestionAsked()
-                | QuestionAnswered()
-                | CompactionStarted()
+                CompactionStarted()
                 | Compacted()
                 | CompactionFailed()
+                | CheckpointTaken()
+                | CheckpointFailed()
+                | Warned()
             ):
-                pass
-            case CheckpointTaken() | CheckpointFailed():
                 pass
     return said
 

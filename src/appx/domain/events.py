@@ -165,6 +165,16 @@ class CompactionFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """The person was told, in a sentence, of something that does not work and does not stop the turn."""
+
+    turn: TurnId
+    id: str
+    sentence: str
+    type: Literal["warned"] = "warned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnEnded:
     """The agent rests. ``detail`` is a sentence for the person when the outcome is not ``done``."""
 
@@ -208,6 +218,7 @@ Event: TypeAlias = (
     | CompactionStarted
     | Compacted
     | CompactionFailed
+    | Warned
     | TurnEnded
     | CheckpointTaken
     | CheckpointFailed

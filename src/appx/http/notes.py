@@ -13,6 +13,7 @@ from appx.domain.events import (
     QuestionAsked,
     RetryEnded,
     RetryStarted,
+    Warned,
 )
 from appx.http import wire
 from appx.http.wire import Json
@@ -28,6 +29,7 @@ Noted: TypeAlias = (
     | CompactionFailed
     | CheckpointTaken
     | CheckpointFailed
+    | Warned
 )
 
 
@@ -42,12 +44,12 @@ def note(event: Noted) -> list[Json]:
             return [wire.question(asked, question)]
         case QuestionAnswered():
             return []
-        case CompactionStarted(reason=reason):
-            return [{"type": "compaction_start", "reason": reason}]
-        case Compacted() | CompactionFailed():
-            return [_compacted(event)]
+        case CompactionStarted() | Compacted() | CompactionFailed():
+            return [_compaction(event)]
         case CheckpointTaken() | CheckpointFailed():
             return [_checkpoint(event)]
+        case Warned(id=notice, sentence=sentence):
+            return [wire.notice(sentence, about=notice, kind="warning")]
 
 
 def _retry(event: RetryStarted | RetryEnded) -> Json:
@@ -74,10 +76,12 @@ def _checkpoint(event: CheckpointTaken | CheckpointFailed) -> Json:
             return wire.notice(sentence, kind="warning", about=event.turn)
 
 
-def _compacted(event: Compacted | CompactionFailed) -> Json:
+def _compaction(event: CompactionStarted | Compacted | CompactionFailed) -> Json:
     """``willRetry``: the reply that did not fit is asked for again."""
     end: Json = {"type": "compaction_end", "reason": event.reason, "aborted": False}
     match event:
+        case CompactionStarted(reason=reason):
+            return {"type": "compaction_start", "reason": reason}
         case Compacted():
             result = {
                 "summary": event.summary,

@@ -30,6 +30,7 @@ from appx.domain.events import (
     ToolStarted,
     TurnEnded,
     TurnStarted,
+    Warned,
 )
 from appx.domain.ids import CallId
 from appx.domain.messages import Message, Reply, Text, Thinking, ToolCall, ToolMessage, Usage
@@ -111,6 +112,7 @@ class Story:
                 | CompactionFailed()
                 | CheckpointTaken()
                 | CheckpointFailed()
+                | Warned()
             ):
                 return note(event)
 

@@ -4,10 +4,11 @@ import fcntl
 import os
 import signal
 import tempfile
-from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
+from typing import IO
 
 import anyio
 from anyio.abc import Process
@@ -103,6 +104,24 @@ async def pipe(
                 await _end_group(child)
         words.seek(max(0, words.seek(0, os.SEEK_END) - LAST_WORDS))
         return code, words.read().decode(errors="replace")
+
+
+@asynccontextmanager
+async def group(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], files: tuple[IO[bytes], IO[bytes], IO[bytes]]
+) -> AsyncIterator[Process]:
+    """A child that goes on until the end of the block; then its whole group is ended, also without its leader.
+
+    ``files`` become its stdin, stdout and stderr. Raises OSError when it cannot be started.
+    """
+    stdin, stdout, stderr = files
+    child = await anyio.open_process(
+        argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+    )
+    try:
+        yield child
+    finally:
+        await _end_group(child)
 
 
 async def _feed(child: Process, given: AsyncIterable[bytes]) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appx.agent.loop import Agent
-from appx.agent.prompt import Place, system_prompt
+from appx.agent.prompt import Place, missing_section, system_prompt
 from appx.agent.window import Window
 from appx.domain.errors import NotFound
 from appx.domain.events import ModelChosen
@@ -24,6 +24,7 @@ from appx.tools.edit import edit
 from appx.tools.find import find
 from appx.tools.grep import grep
 from appx.tools.ls import ls
+from appx.tools.mcp import mcp_tool
 from appx.tools.read import read
 from appx.tools.tool import Toolbox
 from appx.tools.write import write
@@ -57,12 +58,15 @@ class Agents:
             raise NotFound("The model of this session is no longer there. Choose another in its settings.")
         tools = (tool(self.workbench, project.id) for tool in (read, write, edit, bash))
         searching = (tool(self.workbench, project.id, project.directory) for tool in (grep, find, ls))
+        servers = await self.workbench.mcp_servers(project.id)
+        foreign = (mcp_tool(self.workbench, project.id, each) for server in servers.servers for each in server.tools)
         return Agent(
             ref=choice.model.ref,
             model=self.models.open(choice.model),
             thinking=choice.thinking,
-            toolbox=Toolbox((*tools, *searching, ask(to_ask))),
-            system=await self.system(project),
+            toolbox=Toolbox((*tools, *searching, ask(to_ask), *foreign)),
+            system=await self.system(project) + missing_section(servers.failures),
+            warnings=tuple(f"MCP: {each}" for each in servers.failures),
             window=Window(choice.model.context_window),
             max_steps=self.max_steps,
         )

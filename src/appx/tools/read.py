@@ -34,7 +34,7 @@ def read(workbench: Workbench, project: ProjectId) -> Tool[ReadArgs]:
         data = await workbench.read(project, args.path, limit=MAX_FILE + 1)
         found = picture(data)
         if found is not None:
-            return _attached(args.path, found, data)
+            return attached(args.path, found, data)
         cut = partial(page, args.path, data, offset=args.offset or 1, limit=args.limit or MAX_LINES)
         return ToolResult(ok=True, text=await to_thread.run_sync(cut))  # a second, for 10 MiB of short lines
 
@@ -49,7 +49,8 @@ def read(workbench: Workbench, project: ProjectId) -> Tool[ReadArgs]:
     )
 
 
-def _attached(path: str, found: Picture, data: bytes) -> ToolResult:
+def attached(path: str, found: Picture, data: bytes) -> ToolResult:
+    """A picture as a result. Raises Invalid when a provider would refuse it."""
     if len(data) > MAX_PICTURE:
         size = amount(len(data)) if len(data) <= MAX_FILE else f"more than {amount(MAX_FILE)}"
         raise Invalid(f"{path} is too large to attach: {size}, at most {amount(MAX_PICTURE)}. Make a smaller copy.")

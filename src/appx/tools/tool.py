@@ -1,6 +1,6 @@
 """What a tool is, and the toolbox that a turn works with."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -20,12 +20,16 @@ MAX_NAME = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool(Generic[Args]):
-    """A tool is a value: what the model is told, the type of the arguments, what runs."""
+    """A tool is a value: what the model is told, the type of the arguments, what runs.
+
+    ``schema`` is told instead of that of ``args`` when somebody else checks the arguments.
+    """
 
     name: str
     description: str
     args: type[Args]
     run: Callable[[Args, Show], Awaitable[ToolResult]]
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,11 @@ class Toolbox:
     @property
     def specs(self) -> list[ToolSpec]:
         return [
-            ToolSpec(name=tool.name, description=tool.description, schema=tool.args.model_json_schema())
+            ToolSpec(
+                name=tool.name,
+                description=tool.description,
+                schema=tool.args.model_json_schema() if tool.schema is None else tool.schema,
+            )
             for tool in self.tools
         ]
 

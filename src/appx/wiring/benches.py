@@ -85,6 +85,7 @@ async def serve(settings: Settings) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(on_signal, stop)
         tasks.start_soon(_stop_without_namespace, bench, stop)
+        tasks.start_soon(bench.keep)
         await server.serve()
         tasks.cancel_scope.cancel()
 

@@ -6,9 +6,14 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 CHATTY = ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "anthropic", "google_genai", "uvicorn")
 """Libraries of which only warnings are shown, whatever the level."""
 
+MUTE = ("mcp", "client")
+"""Both are of the library ``mcp``. It logs what foreign servers send; what goes wrong is told by its user."""
+
 
 def log_to_stderr(level: str) -> None:
     """``level``: debug, info, warning or error."""
     logging.basicConfig(level=level.upper(), format=FORMAT)
     for chatty in CHATTY:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.root.level))
+    for mute in MUTE:
+        logging.getLogger(mute).setLevel(logging.CRITICAL)

@@ -92,6 +92,7 @@ class Server:
             async with anyio.create_task_group() as tasks:
                 await tasks.start(self._sessions.run)
                 tasks.start_soon(keep_restored, self._workbench)
+                tasks.start_soon(self._workbench.keep)
                 tasks.start_soon(self._projects.run)
                 tasks.start_soon(on_signal, self.stop)
                 tasks.start_soon(self._web.serve_and_tell, self._listener, task_status)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from appx.domain.ids import ProjectId
+from appx.workbench.mcp.shapes import McpCall, McpResult, McpServers
 from appx.workbench.tree import FileTree
 
 OnOutput: TypeAlias = Callable[[str], None]
@@ -99,6 +100,18 @@ class Workbench(Protocol):
 
         ``into`` is one name that begins with a dot, so that it is no project's. After an error what was unpacked stays.
         """
+        ...
+
+    async def mcp_servers(self, project: ProjectId) -> McpServers:
+        """The MCP servers of ``.pi/mcp.json`` as it is now, started if need be; none that fails raises."""
+        ...
+
+    async def call_mcp(self, project: ProjectId, call: McpCall) -> McpResult:
+        """Call a tool of one. Its failure is a result. Cancelling this cancels the call."""
+        ...
+
+    async def keep(self) -> None:
+        """What goes on between calls, until cancelled: no MCP server starts without it, and with it all end."""
         ...
 
     async def status(self) -> BenchStatus: ...

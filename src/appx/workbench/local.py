@@ -18,6 +18,10 @@ from appx.kit.unfinished import clear_unfinished, unfinished_name
 from appx.workbench import packing
 from appx.workbench.bench import BenchStatus, Command, CommandResult, OnOutput, TakeBytes
 from appx.workbench.leftovers import end_processes, remove_tree
+from appx.workbench.mcp.config import FILE as MCP_FILE
+from appx.workbench.mcp.config import MAX_FILE as MAX_MCP_FILE
+from appx.workbench.mcp.host import Home, McpHost
+from appx.workbench.mcp.shapes import McpCall, McpResult, McpServers
 from appx.workbench.paths import DIRECTORY, Spot, mode_of, open_file, spot, sync_folder
 from appx.workbench.tail import Tail
 from appx.workbench.tree import FileTree
@@ -50,6 +54,10 @@ class LocalBench:
     outputs: Path
     max_processes: int | None = None
     _podman: str = field(default="", init=False)
+    _mcp: McpHost = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._mcp = McpHost(str(self.workspace))
 
     @property
     def tree(self) -> FileTree:
@@ -128,6 +136,7 @@ class LocalBench:
 
     async def remove_project(self, project: ProjectId) -> None:
         directory = self.workspace / _checked(project)
+        await self._mcp.stop(project)
         await to_thread.run_sync(end_processes, f"{MARK}={project}")
         if await to_thread.run_sync(remove_tree, directory):
             return
@@ -144,6 +153,33 @@ class LocalBench:
         if not into.startswith(".") or not _ID.fullmatch(into[1:]):
             raise Invalid(f"{into!r} is no name for a directory to unpack into.")
         await packing.unpack(self.workspace / into / _checked(project), self._environment(project), tar)
+
+    async def mcp_servers(self, project: ProjectId) -> McpServers:
+        return await self._mcp.servers(await self._home(project))
+
+    async def call_mcp(self, project: ProjectId, call: McpCall) -> McpResult:
+        return await self._mcp.call(await self._home(project), call)
+
+    async def keep(self) -> None:
+        await self._mcp.run()
+
+    async def _home(self, project: ProjectId) -> Home:
+        file, problem = None, ""
+        directory = self._directory(project)
+        try:
+            file = await self.read(project, MCP_FILE, limit=MAX_MCP_FILE + 1)
+        except NotFound:
+            pass
+        except Invalid as error:
+            problem = f"{MCP_FILE} cannot be read: {error}"
+        return Home(
+            project=project,
+            directory=directory,
+            environment=self._environment(project),
+            limits=self._limits(),
+            file=file,
+            problem=problem,
+        )
 
     async def status(self) -> BenchStatus:
         """podman's version is asked for once; whether it works, each time."""
@@ -171,11 +207,14 @@ class LocalBench:
         return directory
 
     def _argv(self, line: str) -> list[str]:
+        return [*self._limits(), "bash", "-c", line]
+
+    def _limits(self) -> list[str]:
         """No core dumps: they would hold what was in memory."""
         limits = ["prlimit", "--core=0"]
         if self.max_processes is not None:
             limits.append(f"--nproc={self.max_processes}")
-        return [*limits, "bash", "-c", line]
+        return limits
 
     def _environment(self, project: ProjectId | None) -> dict[str, str]:
         return {**self.environment, **({} if project is None else {MARK: project})}

@@ -12,6 +12,7 @@ from appx.domain.errors import Unavailable
 from appx.domain.ids import ProjectId
 from appx.workbench import wire
 from appx.workbench.bench import BenchStatus, Command, CommandResult, OnOutput, TakeBytes
+from appx.workbench.mcp.shapes import McpCall, McpResult, McpServers
 from appx.workbench.tree import FileTree
 from appx.workbench.tree_remote import RemoteTree
 
@@ -79,6 +80,19 @@ class RemoteBench:
     async def unpack(self, project: ProjectId, into: str, tar: AsyncIterable[bytes]) -> None:
         async with self._asked("PUT", f"/projects/{project}/unpacked", query={"into": into}, content=tar):
             pass
+
+    async def mcp_servers(self, project: ProjectId) -> McpServers:
+        async with self._asked("POST", f"/projects/{project}/mcp") as answer:
+            return wire.MCP_SERVERS.validate_json(await answer.aread())
+
+    async def call_mcp(self, project: ProjectId, call: McpCall) -> McpResult:
+        body = wire.MCP_CALL.dump_json(call)
+        async with self._asked("POST", f"/projects/{project}/mcp/call", content=body) as answer:
+            return wire.MCP_RESULT.validate_json(await answer.aread())
+
+    async def keep(self) -> None:
+        """The workbench does, in its own process."""
+        await anyio.sleep_forever()
 
     async def status(self) -> BenchStatus:
         """A workbench that is not there is a problem, not an error; it is not waited for."""

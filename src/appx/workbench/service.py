@@ -21,6 +21,7 @@ from appx.workbench import tree_service, wire
 from appx.workbench.bench import Command, OnOutput, TakeBytes, Workbench
 from appx.workbench.framed import Framed, until_left
 from appx.workbench.local import MAX_WRITE
+from appx.workbench.mcp.shapes import McpCall
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ def make_service(bench: Workbench) -> Starlette:
             Route("/projects/{id}/pack", Framed(partial(_pack, bench)), methods=["POST"]),
             Route("/projects/{id}/unpacked", _handler(bench, _unpack), methods=["PUT"]),
             *tree_service.routes(bench.tree),
+            Route("/projects/{id}/mcp", _handler(bench, _mcp_servers), methods=["POST"]),
+            Route("/projects/{id}/mcp/call", _McpCall(bench), methods=["POST"]),
             Route("/status", _handler(bench, _status), methods=["GET"]),
             Route("/alive", _Alive(), methods=["GET"]),
         ],
@@ -94,6 +97,11 @@ async def _remove(bench: Workbench, request: Request) -> Response:
     return Response(status_code=204)
 
 
+async def _mcp_servers(bench: Workbench, request: Request) -> Response:
+    found = await bench.mcp_servers(ProjectId(request.path_params["id"]))
+    return Response(wire.MCP_SERVERS.dump_json(found), media_type="application/json")
+
+
 async def _status(bench: Workbench, _request: Request) -> Response:
     return Response(wire.STATUS.dump_json(await bench.status()), media_type="application/json")
 
@@ -142,6 +150,28 @@ class _Run:
             return {"result": wire.RESULT.dump_python(await self.bench.run(command, take))}
         except AppxError as error:
             return wire.error_out(error)
+
+
+@dataclass(frozen=True, slots=True)
+class _McpCall:
+    """Calls a tool of an MCP server; cancels the call when the caller leaves."""
+
+    bench: Workbench
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = wire.MCP_CALL.validate_json(await Request(scope, receive).body())
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(until_left, receive, tasks.cancel_scope)
+            answer = await self._answer(ProjectId(scope["path_params"]["id"]), call)
+            await answer(scope, receive, send)
+            tasks.cancel_scope.cancel()
+
+    async def _answer(self, project: ProjectId, call: McpCall) -> Response:
+        try:
+            found = await self.bench.call_mcp(project, call)
+        except AppxError as error:
+            return JSONResponse(wire.error_out(error), 400)
+        return Response(wire.MCP_RESULT.dump_json(found), media_type="application/json")
 
 
 class _Alive:

@@ -9,11 +9,13 @@
   one ``{}`` or an error
 - ``PUT /projects/{id}/unpacked?into`` with a tar archive: 204
 - ``/projects/{id}/tree``, ``content``, ``moved``, ``zip``, ``unzipped``: see ``tree_service``
+- ``POST /projects/{id}/mcp``: ``McpServers``
+- ``POST /projects/{id}/mcp/call`` with a ``McpCall``: ``McpResult``
 - ``GET /status``: ``BenchStatus``
 - ``GET /alive``: stays open until the workbench ends
 
-Leaving ``/run`` or one of the archives ends the command. An error is ``{"error": NAME, "text"}``, with status 400 but
-in ``/run`` and ``/pack``.
+Leaving ``/run``, ``/call`` or one of the archives ends what runs. An error is ``{"error": NAME, "text"}``, with status
+400 but in ``/run`` and ``/pack``.
 """
 
 import json
@@ -23,10 +25,14 @@ from pydantic import TypeAdapter
 
 from appx.domain.errors import AppxError, Changed, Conflict, Invalid, NoSpace, NotFound, TooLarge, Unavailable
 from appx.workbench.bench import BenchStatus, Command, CommandResult
+from appx.workbench.mcp.shapes import McpCall, McpResult, McpServers
 
 COMMAND = TypeAdapter(Command)
 RESULT = TypeAdapter(CommandResult)
 STATUS = TypeAdapter(BenchStatus)
+MCP_SERVERS = TypeAdapter(McpServers)
+MCP_CALL = TypeAdapter(McpCall)
+MCP_RESULT = TypeAdapter(McpResult)
 
 _ERRORS: dict[str, type[AppxError]] = {
     each.__name__: each for each in (Changed, Conflict, Invalid, NoSpace, NotFound, TooLarge, Unavailable)

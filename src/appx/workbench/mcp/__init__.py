@@ -1,0 +1,1 @@
+"""The MCP servers of projects: started, asked and ended on the workbench."""
