@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import anyio
-
 from bench.agent import report
 from bench.agent.attempt import Bench, Result
 from bench.agent.builder import Builder, Trouble, client

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import anyio
-
 from bench.agent.builder import Builder, Trouble
 from bench.agent.place import Place
 from bench.agent.tasks import Task
@@ -19,7 +18,7 @@ CLEAN_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Used:
-    """Of one conversation. Tokens are what the provider counted, read from a cache or not; ``cost`` is in US dollars."""
+    """Of one conversation. Tokens as the provider counted them, cached or not; ``cost`` is in US dollars."""
 
     model: str = ""
     steps: int = 0

@@ -8,7 +8,6 @@ from typing import Any
 
 import anyio
 import httpx2
-
 from bench.agent.tasks import Answer
 
 RECONNECTS = 5

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import anyio
-
 from bench.agent.tasks import Task
 
 CHECK_SECONDS = 60
@@ -50,7 +49,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """``reach`` goes before every command: nothing for this machine, else for example ``docker exec -i x as-builder``."""
+    """``reach`` goes before every command: nothing for this machine, else ``docker exec -i appx as-builder``, say."""
 
     reach: Sequence[str] = ()
 
@@ -63,7 +62,7 @@ class Place:
             await self._done(self._script(task, directory, "prepare", "here"), task.pristine)
 
     async def check(self, task: Task, directory: str, project: str = "") -> Verdict:
-        """Run the task's ``check`` in a copy of the directory, with nothing that the agent could change as the judge."""
+        """Run the task's ``check`` in a copy of the directory. Nothing that the agent could change judges."""
         done = await self._run(self._script(task, directory, "check", "copy", project), task.pristine)
         return Verdict(ok=done.returncode == 0, said=done.stdout.decode(errors="replace").strip())
 

@@ -12,7 +12,6 @@ from subprocess import DEVNULL
 import anyio
 import anyio.abc
 import httpx2
-
 from bench.agent.builder import Trouble, client
 
 STARTS_WITHIN = 30.0
@@ -49,7 +48,7 @@ async def private(directory: Path, variables: Mapping[str, str], *, podman: bool
         )
     async with process:
         try:
-            port = await _port(process, log)
+            port = await _port(process, anyio.Path(log))
             async with client(f"http://127.0.0.1:{port}", token) as http:
                 yield http
         finally:
@@ -77,12 +76,12 @@ def _without_podman(directory: Path) -> Path:
     return found
 
 
-async def _port(process: anyio.abc.Process, log: Path) -> int:
+async def _port(process: anyio.abc.Process, log: anyio.Path) -> int:
     with anyio.move_on_after(STARTS_WITHIN):
         while process.returncode is None:
-            found = re.search(r"listening on \S+ port (\d+)", log.read_text(errors="replace"))
+            found = re.search(r"listening on \S+ port (\d+)", await log.read_text(errors="replace"))
             if found:
                 return int(found[1])
             await anyio.sleep(0.05)
-    last = log.read_text(errors="replace").strip().splitlines()[-3:]
+    last = (await log.read_text(errors="replace")).strip().splitlines()[-3:]
     raise Trouble(f"The private server did not start: {' '.join(last) or 'it said nothing'}")

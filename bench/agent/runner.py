@@ -4,7 +4,6 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
-
 from bench.agent.attempt import Result
 from bench.agent.builder import Trouble
 from bench.agent.place import Unreachable

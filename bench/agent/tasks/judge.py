@@ -20,13 +20,14 @@ import io, json, sys
 told, sys.stdout = sys.stdout, io.StringIO()
 sys.path.insert(0, {path!r})
 given = json.loads(sys.stdin.read())
-exec(given["first"], globals())
+scope = dict(__name__="judged")
+exec(given["first"], scope)
 answers = []
 for expression in given["expressions"]:
     try:
-        answers.append(["value", eval(expression, globals())])
+        answers.append(json.dumps(eval(expression, scope)))
     except Exception as error:
-        answers.append(["raised", type(error).__name__])
+        answers.append(json.dumps(type(error).__name__))
 told.write("\\n" + given["mark"] + json.dumps(answers))
 told.flush()
 """
@@ -72,8 +73,8 @@ def values(first, expressions, path="."):
     code = _CHILD.format(path=str(Path(path).resolve()))
     done = run(sys.executable, "-c", code, given=given, cwd=path)
     _, found, answers = done.stdout_text.rpartition("\n" + mark)
-    want(found, f"`{first}` does not work:\n{last(done.stderr_text, 5)}")
-    return [value for _, value in json.loads(answers)]
+    want(found, f"the code cannot be used: {last(done.stderr_text, 3)}")
+    return [json.loads(answer) for answer in json.loads(answers)]
 
 
 def expect(first, cases, path="."):
