@@ -18,7 +18,7 @@ from bench.agent.place import Place, Unreachable
 from bench.agent.private import bare, inherited, private
 from bench.agent.runner import attempts
 from bench.agent.scripted import by_prompt, variables
-from bench.agent.tasks import BadTask, Task, load
+from bench.agent.task import BadTask, Task, load
 from tests.fakes.openai_server import Server
 
 SCRIPTED = "scripted"

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import anyio
 from bench.agent.builder import Builder, Trouble
 from bench.agent.place import Place
-from bench.agent.tasks import Task
+from bench.agent.task import Task
 
 CLEAN_SECONDS = 60.0
 

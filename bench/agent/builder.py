@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 import httpx2
-from bench.agent.tasks import Answer
+from bench.agent.task import Answer
 
 RECONNECTS = 5
 SILENCE = 60.0

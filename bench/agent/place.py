@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import anyio
-from bench.agent.tasks import Task
+from bench.agent.task import Task
 
 CHECK_SECONDS = 60
 PROBE = "podman run --rm --pull=never --network none localhost/appx/static true"

@@ -7,7 +7,7 @@ import anyio
 from bench.agent.attempt import Result
 from bench.agent.builder import Trouble
 from bench.agent.place import Unreachable
-from bench.agent.tasks import Task
+from bench.agent.task import Task
 
 Attempt = Callable[[Task, int], Awaitable[Result]]
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.agent.tasks import Step, load
+from bench.agent.task import Step, load
 from tests.fakes.openai_server import Plan, Server
 
 MODEL = "scripted-solutions"

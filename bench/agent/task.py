@@ -103,7 +103,7 @@ def _answer(found: Mapping[str, str], folder: Path) -> Answer:
 
 def _steps(path: Path) -> list[Step]:
     """A ``[[step]]`` has a ``text``, and for each tool that it calls a table of its arguments."""
-    steps = []
+    steps: list[Step] = []
     for found in _toml(path).get("step", []):
         text = found.pop("text", "")
         calls = [{"name": name, "arguments": given} for name, given in found.items()]
