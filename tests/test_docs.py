@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 RUN_SH = Path("docker/builder/run.sh")
-OUTSIDE = ("README.md", "CHANGELOG.md", "image/AGENTS.builder.md", "acceptance/README.md")
+OUTSIDE = ("README.md", "CHANGELOG.md", "image/AGENTS.builder.md", "acceptance/README.md", "bench/agent/README.md")
 PAGES = sorted([*map(Path, OUTSIDE), *Path("docs").rglob("*.md")])
 GUIDES = [page for page in PAGES if page.name != "CHANGELOG.md"]
 
@@ -236,3 +237,10 @@ def test_files_that_the_guides_name_are_there() -> None:
     named = re.findall(r"`((?:docker|image|acceptance|tests|scripts|src)/[\w./-]+\.(?:sh|py|md|json))`", all_guides())
     assert named
     assert [name for name in dict.fromkeys(named) if not Path(name).exists()] == []
+
+
+def test_every_option_of_the_tasks_for_agents_is_explained() -> None:
+    told = subprocess.run([sys.executable, "-m", "bench.agent", "--help"], capture_output=True, text=True, check=True)
+    options = set(_OPTION.findall(told.stdout))
+    assert len(options) > 10
+    assert options - set(_OPTION.findall(text("bench/agent/README.md"))) == {"--help"}

@@ -4,8 +4,9 @@ Only the standard library, so that it runs on any machine with Python 3.11:
 
     python3 openai_server.py --port 8099 --plan plan.json --log requests.jsonl
 
-The plan is a JSON array of steps. A request with n assistant messages gets step n, so that a conversation goes through
-the plan in order and another one starts anew. A conversation that is longer than the plan gets the last step. A step:
+The plan is a JSON array of steps; in Python also a function that finds the steps by the body of a request. A request
+with n assistant messages gets step n, so that a conversation goes through the plan in order and another one starts
+anew. A conversation that is longer than the plan gets the last step. A step:
 
     {"text": "Hello", "thinking": "…", "calls": [{"name": "bash", "arguments": {"command": "ls"}}]}
 
@@ -24,13 +25,14 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 Step = Mapping[str, Any]
+Plan = Sequence[Step] | Callable[[Mapping[str, Any]], Sequence[Step]]
 
 USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
 
@@ -48,7 +50,7 @@ class Asked:
 class State:
     """What the server follows, and what it has seen. ``closed`` counts streams that the client left early."""
 
-    plan: Sequence[Step]
+    plan: Plan
     log: Path | None = None
     asked: list[Asked] = field(default_factory=list)
     errors_given: dict[int, int] = field(default_factory=dict)
@@ -63,8 +65,9 @@ class State:
             if self.log is not None:
                 with self.log.open("a") as file:
                     file.write(json.dumps({"path": asked.path, "headers": asked.headers, "body": asked.body}) + "\n")
-            number = min(_said(asked.body), len(self.plan) - 1)
-            step = self.plan[number]
+            plan = self.plan(asked.body) if callable(self.plan) else self.plan
+            number = min(_said(asked.body), len(plan) - 1)
+            step = plan[number]
             given = self.errors_given.get(number, 0)
             failing = "status" in step and given < step.get("times", sys.maxsize)
             if failing:
@@ -197,9 +200,7 @@ def _chunk(model: str, delta: Mapping[str, Any], reason: str | None = None) -> s
 class Server:
     """The server in a thread: ``with Server([{"text": "Hello"}]) as server: … server.url, server.asked``."""
 
-    def __init__(
-        self, plan: Sequence[Step], *, host: str = "127.0.0.1", port: int = 0, log: Path | None = None
-    ) -> None:
+    def __init__(self, plan: Plan, *, host: str = "127.0.0.1", port: int = 0, log: Path | None = None) -> None:
         self.state = State(plan=plan, log=log)
         handler = type("BoundHandler", (Handler,), {"state": self.state})
         self._server = ThreadingHTTPServer((host, port), handler)
