@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 rm -rf out
 mkdir out
 while IFS= read -r part; do
-  python3 tools/render.py "parts/$part.json" >>out/menu.txt.new
+	python3 tools/render.py "parts/$part.json" >>out/menu.txt.new
 done <parts/order
 mv out/menu.txt.new out/menu.txt
 echo "built $(wc -l <out/menu.txt) lines"
