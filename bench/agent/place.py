@@ -25,7 +25,13 @@ tar --extract --no-same-owner --directory "$place/pristine"
 work="$directory"
 if [ "$mode" = copy ]; then
   work="$place/project"
-  cp -a "$directory" "$work"
+  # The server's git may be taking a checkpoint, and its temporary files come and go.
+  for attempt in $(seq 20); do
+    if cp -a "$directory" "$work" 2>"$place/words"; then break; fi
+    if [ "$attempt" = 20 ]; then cat "$place/words" >&2; exit 1; fi
+    rm -rf "$work"
+    sleep 0.2
+  done
 fi
 cd "$work"
 code=0
