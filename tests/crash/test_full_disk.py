@@ -130,10 +130,10 @@ async def cured(life: Life, session: SessionNote) -> Json:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(read, life, session)
         with anyio.fail_after(CURED_SECONDS):
-            while not session.shown.facts or "outcome" not in session.shown.facts[-1]:
+            while not (ends := [fact for fact in session.shown.facts if "outcome" in fact]):  # git may come after it
                 await anyio.sleep(0.01)
         tasks.cancel_scope.cancel()
-    return session.shown.facts[-1]
+    return ends[-1]
 
 
 async def read(life: Life, session: SessionNote) -> None:
