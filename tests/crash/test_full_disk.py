@@ -130,10 +130,15 @@ async def cured(life: Life, session: SessionNote) -> Json:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(read, life, session)
         with anyio.fail_after(CURED_SECONDS):
-            while not (ends := [fact for fact in session.shown.facts if "outcome" in fact]):  # git may come after it
+            while not (facts := turns(session)) or "outcome" not in facts[-1]:
                 await anyio.sleep(0.01)
         tasks.cancel_scope.cancel()
-    return ends[-1]
+    return facts[-1]
+
+
+def turns(session: SessionNote) -> list[Json]:
+    """What a reader was shown, without the checkpoint that may come after the end of a turn."""
+    return [fact for fact in session.shown.facts if fact.get("statusKey") != "checkpoint"]
 
 
 async def read(life: Life, session: SessionNote) -> None:
