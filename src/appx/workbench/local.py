@@ -35,8 +35,8 @@ MAX_WRITE = 64 << 20
 MAX_LINE = 120_000
 """Linux takes 131,071 bytes in one argument."""
 
-MARK = "APPX_PROJECT"
-"""The variable by which the processes of a project are known."""
+MARK = "APPX_PROJECT_DIR"
+"""The variable by which the processes of a project are known: another workspace may have a project of that name."""
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -137,7 +137,7 @@ class LocalBench:
     async def remove_project(self, project: ProjectId) -> None:
         directory = self.workspace / _checked(project)
         await self._mcp.stop(project)
-        await to_thread.run_sync(end_processes, f"{MARK}={project}")
+        await to_thread.run_sync(end_processes, f"{MARK}={directory}")
         if await to_thread.run_sync(remove_tree, directory):
             return
         # What an app wrote through a mount belongs to an id of podman's user namespace.
@@ -217,7 +217,10 @@ class LocalBench:
         return limits
 
     def _environment(self, project: ProjectId | None) -> dict[str, str]:
-        return {**self.environment, **({} if project is None else {MARK: project})}
+        return {
+            **self.environment,
+            **({} if project is None else {"APPX_PROJECT": project, MARK: str(self.workspace / project)}),
+        }
 
 
 def clear_projects(workspace: Path) -> None:

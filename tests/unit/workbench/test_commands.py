@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import anyio
 import pytest
@@ -63,7 +64,7 @@ async def test_a_command_gets_nothing_of_the_servers_environment(local: LocalBen
         del os.environ["SOME_API_KEY"]  # noqa: TID251
     assert "sk-canary" not in done.output
     names = {line.partition("=")[0] for line in done.output.splitlines()}
-    assert names - {"_", "SHLVL", "PWD"} == {*local.environment, "APPX_PROJECT"}
+    assert names - {"_", "SHLVL", "PWD"} == {*local.environment, "APPX_PROJECT", "APPX_PROJECT_DIR"}
 
 
 async def test_output_is_shown_while_the_command_runs(bench: Workbench) -> None:
@@ -172,3 +173,17 @@ async def test_a_fork_bomb_ends_at_its_limit(local: LocalBench) -> None:
     local.max_processes = 77
     limited = await local.run(command("ulimit -u"))
     assert (limited.output, done.output != "77\n") == ("77\n", True)
+
+
+async def test_removing_a_project_ends_nothing_of_its_namesake_elsewhere(local: LocalBench, tmp_path: Path) -> None:
+    other = LocalBench(workspace=tmp_path / "other", environment=local.environment, outputs=tmp_path / "o")
+    (tmp_path / "other").mkdir()
+    await other.create_project(PROJECT)
+    async with anyio.create_task_group() as tasks:
+
+        async def work() -> None:
+            assert (await run(other, "sleep 1; echo done")).output == "done\n"
+
+        tasks.start_soon(work)
+        await anyio.sleep(0.3)
+        await local.remove_project(PROJECT)

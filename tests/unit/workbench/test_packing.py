@@ -77,7 +77,7 @@ async def test_who_takes_slowly_is_waited_for_and_who_leaves_ends_it(bench: Work
 async def packers(local: LocalBench) -> str:
     """The names of the processes that work for the project."""
     line = (
-        f"grep -lzx APPX_PROJECT={PROJECT} /proc/[0-9]*/environ 2>/dev/null | "
+        f"grep -lzx APPX_PROJECT_DIR={local.workspace / PROJECT} /proc/[0-9]*/environ 2>/dev/null | "
         "xargs -r -n1 dirname | xargs -I% cat %/comm"
     )
     return (await local.run(Command(line=line, project=None, time_limit=10))).output
