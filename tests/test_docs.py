@@ -11,6 +11,12 @@ from pathlib import Path
 import pytest
 
 RUN_SH = Path("docker/builder/run.sh")
+OF_THE_IMAGE = {
+    "WORKSPACE_DIR", "AGENT_SERVER_HOST", "AGENT_SERVER_PORT", "APPX_WORKBENCH_SOCKET", "APPX_BUILDER_PROMPT",
+    "APP_CONTAINER_RUNTIME",
+    "APPX_LOGINS_PATH",  # docs/models.md says with which flag its file is mounted
+}  # fmt: skip
+"""Settings that are no business of ``run.sh``."""
 OUTSIDE = ("README.md", "CHANGELOG.md", "image/AGENTS.builder.md", "acceptance/README.md", "bench/agent/README.md")
 PAGES = sorted([*map(Path, OUTSIDE), *Path("docs").rglob("*.md")])
 GUIDES = [page for page in PAGES if page.name != "CHANGELOG.md"]
@@ -53,6 +59,14 @@ def test_every_option_and_variable_of_a_script_is_explained(script: str) -> None
     variables = {name for name in _VARIABLE.findall(told) if name.upper() == name or name.endswith("_proxy")}
     assert variables
     assert options | (variables - set(_VARIABLE.findall(page))) == set()
+
+
+def test_run_sh_drops_no_setting_of_the_server() -> None:
+    """Else a budget that somebody sets would count for nothing, without a word."""
+    from appx.settings.settings import Settings  # noqa: PLC0415
+
+    given = {str(field.alias) for field in Settings.model_fields.values()}
+    assert given - set(_VARIABLE.findall(help_of(str(RUN_SH)))) == OF_THE_IMAGE
 
 
 def test_every_flag_of_the_contract_has_a_row_with_its_check() -> None:

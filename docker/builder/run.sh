@@ -12,6 +12,8 @@ source "$here/lib/engine.sh"
 source "$here/lib/checks.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/ready.sh
 source "$here/lib/ready.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/addresses.sh
+source "$here/lib/addresses.sh"
 
 image="${APPX_IMAGE:-localhost/appx/builder:latest}"
 name="${APPX_NAME:-appx}"
@@ -28,6 +30,13 @@ handed_over=(
 	LITELLM_BASE_URL LITELLM_API_KEY LITELLM_DEFAULT_MODEL LITELLM_API
 	AGENT_SERVER_TOKEN AGENT_SERVER_LOG_LEVEL
 	http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY
+)
+
+# Handed over, too; they are no secrets, so a change of a value is noticed.
+limits=(
+	APPX_MAX_STEPS APPX_MAX_TURN_MINUTES APPX_MAX_SESSION_COST APPX_MAX_DAY_COST
+	APPX_MAX_SESSION_TOKENS APPX_MAX_DAY_TOKENS APPX_MAX_UPLOAD
+	APPX_MODEL_SILENCE_SECONDS APPX_MODEL_REPLY_SECONDS PI_SKILL_PATHS
 )
 
 usage() {
@@ -64,6 +73,9 @@ Handed to the server when set:
   LITELLM_MODELS_PATH     a file on this host; mounted read-only
   AGENT_SERVER_TOKEN AGENT_SERVER_LOG_LEVEL
   AGENT_SERVER_TOKEN_FILE a file on this host; its first line is the token
+  APPX_MAX_STEPS APPX_MAX_TURN_MINUTES APPX_MAX_SESSION_COST APPX_MAX_DAY_COST
+  APPX_MAX_SESSION_TOKENS APPX_MAX_DAY_TOKENS APPX_MAX_UPLOAD
+  APPX_MODEL_SILENCE_SECONDS APPX_MODEL_REPLY_SECONDS PI_SKILL_PATHS
   http_proxy https_proxy no_proxy (also in capitals)
 The build has variables of its own: docker/builder/build.sh --help
 TEXT
@@ -372,81 +384,12 @@ add_environment() {
 		AGENT_SERVER_TOKEN="$(head -n 1 "$AGENT_SERVER_TOKEN_FILE")"
 		export AGENT_SERVER_TOKEN
 	fi
-	for variable in "${handed_over[@]}"; do
+	for variable in "${handed_over[@]}" "${limits[@]}"; do
 		if [[ -n ${!variable:-} ]]; then flags+=(--env "$variable"); fi
 	done
 	if [[ -n ${LITELLM_MODELS_PATH:-} ]]; then
 		flags+=(--volume "$(realpath "$LITELLM_MODELS_PATH"):/etc/appx/litellm-models:ro" --env LITELLM_MODELS_PATH=/etc/appx/litellm-models)
 	fi
-}
-
-# Tells whether a container was made with other settings than today's. Only names of variables go in, no value of a key.
-settings_mark() {
-	local variable names=()
-	for variable in "${handed_over[@]}" LITELLM_MODELS_PATH; do
-		if [[ -n ${!variable:-} ]]; then names+=("$variable"); fi
-	done
-	printf '%s\n' "$image" "$bind" "$port" "$app_ports" "$workspace" "$storage" "${APPX_PIDS:-}" "${APPX_RUN_ARGS:-}" "${names[*]:-}" |
-		cksum | cut -d ' ' -f 1
-}
-
-mention_other_settings() {
-	local mark
-	mark="$("${engine[@]}" container inspect --format '{{index .Config.Labels "appx.settings"}}' "$name")"
-	if [[ $mark != "$(settings_mark)" ]]; then
-		warn "it was made with other settings than the ones given now. docker/builder/run.sh --rebuild applies them."
-	fi
-}
-
-# --- what is said at the end ------------------------------------------------------------------------------------------
-
-# As the container has them, which may have been made with other settings than today's.
-base_url() {
-	local address
-	address="$(published 4001)"
-	case $address in
-	0.0.0.0:* | '[::]:'*) address="127.0.0.1:${address##*:}" ;;
-	esac
-	printf 'http://%s' "$address"
-}
-
-app_addresses() {
-	local first last
-	first="$(published 3000)"
-	last="$(published 3010)"
-	printf 'ports %s-%s on %s' "${first##*:}" "${last##*:}" "${first%:*}"
-}
-
-# published PORT: the address on this host behind a port of the container.
-published() { "${engine[@]}" port "$name" "$1/tcp" | head -n 1; }
-
-login_url() {
-	"${engine[@]}" exec "$name" as-appx appx login-url --base "$(base_url)"
-}
-
-where() {
-	say "  API and UI  $(base_url)"
-	say "  Apps        $(app_addresses)"
-	say "  Data        $workspace, $storage"
-	say "  Login       docker/builder/run.sh --login prints a new one-time URL"
-}
-
-welcome() {
-	local url
-	url="$(login_url)" || url="not to be had: docker/builder/run.sh --logs shows why"
-	cat <<-TEXT
-
-		The builder is up.
-		  Log in      $url
-		  API         $(base_url)/docs
-		  Apps        $(app_addresses)
-		  Data        $workspace, $storage
-
-		Next: open the URL, or talk to it from here:
-		  ${engine[*]} exec -it $name as-appx appx chat my-first-app
-		Its token, for curl:
-		  curl -H "Authorization: Bearer \$(${engine[*]} exec $name as-appx cat /workspace/.pi-global/token)" $(base_url)/v1/healthz
-	TEXT
 }
 
 main "$@"

@@ -90,3 +90,24 @@ publisher_of() {
 		}
 	} END { print found }'
 }
+
+# Tells whether a container was made with other settings than today's. Only names of variables go in, no value of a key.
+settings_mark() {
+	local variable names=()
+	for variable in "${handed_over[@]}" LITELLM_MODELS_PATH; do
+		if [[ -n ${!variable:-} ]]; then names+=("$variable"); fi
+	done
+	for variable in "${limits[@]}"; do
+		if [[ -n ${!variable:-} ]]; then names+=("$variable=${!variable}"); fi
+	done
+	printf '%s\n' "$image" "$bind" "$port" "$app_ports" "$workspace" "$storage" "${APPX_PIDS:-}" "${APPX_RUN_ARGS:-}" "${names[*]:-}" |
+		cksum | cut -d ' ' -f 1
+}
+
+mention_other_settings() {
+	local mark
+	mark="$("${engine[@]}" container inspect --format '{{index .Config.Labels "appx.settings"}}' "$name")"
+	if [[ $mark != "$(settings_mark)" ]]; then
+		warn "it was made with other settings than the ones given now. docker/builder/run.sh --rebuild applies them."
+	fi
+}
