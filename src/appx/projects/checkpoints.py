@@ -78,7 +78,7 @@ class Checkpoints:
         if before:
             await self._known(project, before)
         told = await self._git(project, git.listing(limit, before=before))
-        return [_checkpoint(line) for line in told.splitlines() if line]
+        return [found for line in told.split("\n") if (found := _checkpoint(line)) is not None]
 
     async def changes(self, project: ProjectId, newer: str, older: str = "") -> Changes:
         """How ``newer`` differs from ``older``, or from the one before it. Raises NotFound for an unknown one."""
@@ -130,9 +130,13 @@ class Checkpoints:
         return done.code == 0, done.output
 
 
-def _checkpoint(line: str) -> Checkpoint:
-    commit, tree, seconds, message, turn, session = line.split("\x1f")
-    at = datetime.fromtimestamp(int(seconds), UTC)
+def _checkpoint(line: str) -> Checkpoint | None:
+    """None for what is no commit of ours: the agent can put one there, too."""
+    try:
+        commit, tree, seconds, message, turn, session = line.split("\x1f")
+        at = datetime.fromtimestamp(int(seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
     return Checkpoint(id=commit, tree=tree, created_at=at, message=message, turn=turn, session=session)
 
 

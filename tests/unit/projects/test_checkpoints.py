@@ -221,3 +221,23 @@ async def test_when_git_fails_its_last_words_are_told(bench: LocalBench, checkpo
     await bash(bench, "rm -r .git/objects; mkdir .git/objects; echo two >a.txt")
     with pytest.raises(Unavailable, match=r"fatal: "):
         await checkpoints.take(SHOP, "Two")
+
+
+async def test_what_an_agent_puts_among_the_checkpoints_breaks_no_list(
+    bench: LocalBench, checkpoints: Checkpoints
+) -> None:
+    await bash(bench, "echo one >a.txt")
+    first = await checkpoints.take(SHOP, "One")
+    await bash(
+        bench,
+        r"""ref=refs/appx/checkpoints
+        for end in '1 +0\n\nwo\037rds' '999999999999999 +0\n\nlate'; do
+          printf "tree $(git rev-parse $ref^{tree})\nparent $(git rev-parse $ref)\n" >commit
+          printf "author a <a> 1 +0\ncommitter a <a> $end\n" >>commit
+          git update-ref $ref "$(git hash-object -t commit -w --literally commit)"
+        done; rm commit""",
+    )
+    assert [each.id for each in await checkpoints.list(SHOP)] == [first]
+    await bash(bench, "echo two >a.txt")
+    second = await checkpoints.take(SHOP, "Two")
+    assert [each.id for each in await checkpoints.list(SHOP)] == [second, first]
