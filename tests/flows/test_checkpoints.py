@@ -81,6 +81,7 @@ async def test_what_is_wrong_is_told(api: Api) -> None:
     assert (await api.call("GET", of(session, "/HEAD/diff")))[0] == 400
     assert (await api.call("POST", f"{session}/fork", {"seq": 9}))[0] == 400
     assert (await api.call("POST", f"{session}/fork", {"checkpoint": unknown}))[0] == 404
+    assert (await api.call("POST", f"{session}/fork", {"checkpoint": unknown, "seq": 1}))[0] == 400
     async with api.events(session) as reader:
         await api.prompt(session, "ask: wait?")
         await reader.until("extension_ui_request")

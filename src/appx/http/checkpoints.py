@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from appx.domain.errors import Conflict, NotFound
+from appx.domain.errors import Conflict, Invalid, NotFound
 from appx.domain.events import CheckpointTaken
 from appx.domain.ids import Seq
 from appx.http.bodies import Answer, Body, CreateSessionResponse
@@ -123,6 +123,8 @@ async def restore_checkpoint(parts: Here, project: ThisProject, checkpoint: Chec
 @routes.post("/v1/projects/{projectId}/sessions/{id}/fork", operation_id="forkSession")
 async def fork_session(parts: Here, session: ThisSession, body: ForkRequest) -> CreateSessionResponse:
     """A new session that goes on from a point of this one. For the files of then, restore a checkpoint."""
+    if body.seq is not None and body.checkpoint is not None:
+        raise Invalid("Give seq or checkpoint, not both.")
     seq = Seq(len(session.log.records)) if body.seq is None else body.seq
     if body.checkpoint is not None:
         seq = next(
