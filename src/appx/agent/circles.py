@@ -6,7 +6,7 @@ All of it is told from the conversation; what a person says begins anew.
 from collections.abc import Iterator, Sequence
 from itertools import islice, takewhile
 
-from appx.domain.errors import AppxError
+from appx.domain.limits import LimitReached
 from appx.domain.messages import Message, Reply, ToolCall, ToolMessage, ToolResult, UserMessage
 from appx.models.model import ModelFailed
 from appx.tools.tool import MAX_NAME
@@ -26,10 +26,6 @@ REFUSED = ToolResult(
     "When you wait for something, wait in one call; when you cannot go on, say what is missing.",
 )
 GO_ON = UserMessage(text="Your last reply was empty. Go on with the work, or say in a sentence how it ended.")
-
-
-class GoesInCircles(AppxError):
-    """The model does the same again and again, also after it was told not to."""
 
 
 def nudged(messages: Sequence[Message]) -> Sequence[Message]:
@@ -53,7 +49,7 @@ def refusal(before: Sequence[Message], calls: Sequence[ToolCall]) -> ToolResult 
 def rests(messages: Sequence[Message]) -> bool:
     """Whether the model said its last word, and calls nothing more.
 
-    Raises GoesInCircles or ModelFailed when it gets nowhere.
+    Raises LimitReached or ModelFailed when it gets nowhere.
     """
     steps = list(_steps(messages))
     empty = len(list(takewhile(lambda step: _is_empty(step[0]), steps)))
@@ -62,7 +58,7 @@ def rests(messages: Sequence[Message]) -> bool:
     last = steps[0][0]
     if len(list(takewhile(lambda step: REFUSED in step[1], steps))) >= MAX_REFUSED:
         names = ", ".join(dict.fromkeys(call.name[:MAX_NAME] for call in last.calls))
-        raise GoesInCircles(f"The agent made the same call again and again ({names}). Tell it what to do instead.")
+        raise LimitReached(f"The agent made the same call again and again ({names}). Tell it what to do instead.")
     return not last.calls and not empty
 
 

@@ -96,8 +96,8 @@ class Agent:
     async def run_turn(self, turn: Turn) -> Outcome:
         """Work until there is nothing left to answer. Facts are emitted as they happen.
 
-        Raises ModelFailed when the provider fails for good, GoesInCircles when the model gets nowhere, LimitReached.
-        Cancellation passes through: the session, which owns the turn, ends it.
+        Raises ModelFailed when the provider fails for good, LimitReached when it may not go on. Cancellation passes
+        through: the session, which owns the turn, ends it.
         """
         if self.warnings:
             await turn.emit(*(Warned(turn=turn.id, id=uuid7(), sentence=each) for each in self.warnings))

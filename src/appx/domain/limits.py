@@ -72,4 +72,6 @@ NEW_DAY = "Raise the limit, or prompt again after midnight UTC."
 
 def dollars(amount: float) -> str:
     """With cents, and with more places when it is less than one."""
-    return f"${amount:,.2f}" if amount >= 1 or not amount else f"${amount:.6f}".rstrip("0")
+    if amount >= 1 or not amount:
+        return f"${amount:,.2f}"
+    return f"${f'{amount:.6f}'.rstrip('0'):0<4}"

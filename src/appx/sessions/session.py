@@ -8,7 +8,6 @@ from typing import TypeAlias, TypedDict
 
 import anyio
 
-from appx.agent.circles import GoesInCircles
 from appx.agent.loop import Agent
 from appx.domain.conversation import conversation
 from appx.domain.deltas import Delta
@@ -208,7 +207,7 @@ class Session:
                     return "done", ""
                 outcome = await agent.run_turn(turn)
                 return outcome, "" if outcome == "done" else too_many_steps(agent.max_steps)
-        except (LimitReached, GoesInCircles) as limit:
+        except LimitReached as limit:
             return "limit", str(limit)
         except AppxError as error:
             return "failed", str(error)

@@ -12,13 +12,13 @@ from appx.agent.circles import (
     MAX_REFUSED,
     MAX_SAME,
     REFUSED,
-    GoesInCircles,
     nudged,
     refusal,
     rests,
 )
 from appx.domain.events import ModelReplied, ToolFinished, TurnStarted
 from appx.domain.ids import CallId
+from appx.domain.limits import LimitReached
 from appx.domain.messages import Message, Reply, Text, Thinking, ToolCall, ToolMessage, ToolResult, UserMessage
 from appx.models.model import ModelFailed
 from appx.models.scripted import DEMO, calling, saying
@@ -71,7 +71,7 @@ def test_calls_that_go_round_in_one_reply_are_seen() -> None:
 async def test_a_model_that_repeats_a_call_is_told_and_when_it_goes_on_the_turn_ends() -> None:
     turn = FakeTurn()
     made, model = agent(*[calling(call(number)) for number in range(99)], max_steps=50)
-    with pytest.raises(GoesInCircles, match="again and again \\(echo\\)"):
+    with pytest.raises(LimitReached, match="again and again \\(echo\\)"):
         await made.run_turn(turn)
     results = [event.result for event in turn.of(ToolFinished)]
     assert results == [ToolResult(ok=True, text="x")] * MAX_SAME + [REFUSED] * MAX_REFUSED
