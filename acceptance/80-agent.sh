@@ -11,6 +11,8 @@ main() {
 	provide "$here/plans/page.json"
 	builds_a_page
 	instructions_of_the_workspace_and_of_a_project
+	provide "$here/plans/mcp.json"
+	servers_of_mcp
 	verdict
 }
 
@@ -37,6 +39,20 @@ instructions_of_the_workspace_and_of_a_project() {
 	must "a turn with the project's own .pi/AGENTS.md" turn "$project" "$session" "Build me a page"
 	must "the model is told the project's own instructions" told "Only this project has these words."
 	must "in place of the builder prompt" not told "$general"
+}
+
+servers_of_mcp() {
+	new_project verify-mcp
+	new_session
+	feed_builder sh -c "mkdir -p /workspace/$project/.pi; cat >/workspace/$project/who.py" <"$here/inside/mcp_uid.py"
+	feed_builder sh -c "cat >/workspace/$project/.pi/mcp.json" <<<'{"mcpServers": {"who": {"command": "/opt/appx/bin/python", "args": ["who.py"]}, "gone": {"command": "no-such-program"}}}'
+	must "a turn with a tool of an MCP server, beside one that cannot be started" record "Ask the server"
+	gives "the server runs as the builder, and finds no key" "uid $(as_builder id -u) secrets \[\]" cat "$RUN/agent.jsonl"
+	gives "the person is told which one does not work" 'no-such-program' cat "$RUN/agent.jsonl"
+	gives "and the API says it" '"state": ?"failed"' api GET "/v1/projects/$project/mcp"
+	must "its process stays for the next turn" as_builder pgrep -f who.py
+	must "with the project its servers end" api DELETE "/v1/projects/$project"
+	must "all of them" not as_builder pgrep -f who.py
 }
 
 told() {
