@@ -1,5 +1,7 @@
 """Children end with their group, or by themselves; their output is bounded by whoever takes it."""
 
+import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -123,3 +125,13 @@ async def test_no_descriptor_is_left_open() -> None:
 
 def _open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_the_dead_whom_nobody_took_note_of_do_not_live() -> None:
+    """Else the end of a command would wait for whoever inherits them."""
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as child:
+        assert process._lives(child.pid)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert process._signal(child.pid, 0), "it is still in its group"
+        assert not process._lives(child.pid)
