@@ -10,6 +10,8 @@ main() {
 		inspect '{{index .Config.Labels "org.opencontainers.image.version"}} {{index .Config.Labels "org.opencontainers.image.revision"}}'
 	must "no file of the image raises privileges: no setuid, no setgid, no file capability" files_of_image raising
 	must "only root can write to the files of the image, apart from the builder's home" files_of_image writable
+	files_for_others
+	bill_of_materials
 	no_mirror_in_the_layers
 	verdict
 }
@@ -38,6 +40,64 @@ files_of_image() {
 		return 1
 	}
 	engine rm --volumes "$id" >/dev/null
+}
+
+# What an orchestrator needs on the host comes out of the image, without starting what is in it.
+files_for_others() {
+	of_the_image seccomp.json
+	must "the seccomp profile that comes out of the image is the one of this checkout" cmp "$RUN/seccomp.json" "$ROOT/image/seccomp.json"
+	of_the_image sbom.json
+}
+
+of_the_image() {
+	local id
+	id="$(engine create "$IMAGE" true)"
+	engine cp "$id:/usr/local/share/appx-builder/$1" "$RUN/$1"
+	engine rm --volumes "$id" >/dev/null
+}
+
+bill_of_materials() {
+	local place
+	must "the bill of materials names every Debian package of the image" compared builder deb debian_packages as_builder
+	must "and every Python package" compared builder pypi python_packages as_builder /opt/appx/bin/python
+	for place in base static python node; do
+		must "it names every Debian package of localhost/appx/$place" compared "$place" deb debian_packages inner "localhost/appx/$place"
+	done
+	must "and the Python packages there" compared python pypi python_packages inner localhost/appx/python python3
+	must "and npm with what it brings along" compared node npm npm_packages
+}
+
+# compared PLACE KIND COMMAND...: what the command lists, against what the bill of materials says of that place.
+compared() {
+	"${@:3}" >"$RUN/installed"
+	python3 "$here/sbom.py" "$RUN/sbom.json" "$1" "$2" <"$RUN/installed"
+}
+
+# shellcheck disable=SC2016 # dpkg's fields
+debian_packages() { "$@" dpkg-query --show --showformat '${Package} ${Version}\n'; }
+
+python_packages() {
+	"$@" -c '
+import re
+from importlib.metadata import distributions
+for each in distributions():
+    print(re.sub(r"[-_.]+", "-", each.name).lower(), each.version)'
+}
+
+npm_packages() {
+	inner localhost/appx/node node -e '
+const fs = require("fs"), path = require("path")
+function look(directory) {
+  for (const name of fs.readdirSync(directory)) {
+    const below = path.join(directory, name), file = path.join(below, "package.json")
+    if (name.startsWith("@")) { look(below); continue }
+    if (!fs.existsSync(file)) continue
+    const {name: called, version} = JSON.parse(fs.readFileSync(file))
+    console.log(called, version)
+    if (fs.existsSync(path.join(below, "node_modules"))) look(path.join(below, "node_modules"))
+  }
+}
+look("/usr/local/lib/node_modules")'
 }
 
 # The address of the mirrors and indexes of this host is nobody's business.

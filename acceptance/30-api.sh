@@ -28,7 +28,7 @@ projects() {
 	made+=("$project")
 	must "creating a project twice gives the same one" test "$first" = "$again"
 	gives "its id is made from its name" '^verify-ubersicht$' printf '%s' "$project"
-	must "its directory is there and belongs to the builder" as_builder test -O "/workspace/$project"
+	must "its directory is there and belongs to the account that works there" as_project "$project" test -O .
 	gives "it is listed" "\"id\": ?\"$project\"" api GET /v1/projects
 	refused "a name without letters is refused with a sentence" '"error": ?".+' api POST /v1/projects '{"name": "!!!"}'
 	refused "malformed JSON is the client's mistake" '"error": ?".*(400|JSON)' api POST /v1/projects '{"name": '

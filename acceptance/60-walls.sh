@@ -18,6 +18,8 @@ main() {
 	the_api
 	the_socket
 	inner_containers
+	the_start_of_podman
+	apparmor
 	verdict
 }
 
@@ -38,7 +40,7 @@ files() {
 	refused "the root file system is read-only for root" "Read-only file system" as_root touch /etc/verify
 	refused "and for the server" "Read-only file system|Permission denied" as_appx touch /opt/appx/verify
 	refused "and for the builder, also where the files are its own" "Read-only file system" as_builder touch /home/builder/verify
-	refused "root cannot make it writable" "permission denied|Operation not permitted|must be superuser" as_root mount -o remount,rw /
+	refused "root cannot make it writable" "Function not implemented|permission denied|Operation not permitted|must be superuser" as_root mount -o remount,rw /
 	gives "no program in the container is setuid, setgid or has file capabilities" '^$' raising_files
 }
 
@@ -63,8 +65,8 @@ builder_and_server() {
 	refused "it cannot see the server's open files" "Permission denied" as_builder ls "/proc/$server/fd/"
 	refused "it cannot signal the server" "Operation not permitted" as_builder kill -TERM "$server"
 	refused "it cannot signal PID 1" "Operation not permitted" as_builder kill -TERM 1
-	refused "it cannot become root" "Operation not permitted" probe as_builder reach become 0
-	refused "it cannot become the server's user" "Operation not permitted" probe as_builder reach become "$(as_root id -u appx)"
+	refused "it cannot become root" "Invalid argument|Operation not permitted" probe as_builder reach become 0
+	refused "it cannot become the server's user" "Invalid argument|Operation not permitted" probe as_builder reach become "$(as_root id -u appx)"
 	refused "it cannot command the services" "Permission denied" as_builder s6-svc -d /run/service/server
 }
 
@@ -82,9 +84,11 @@ builder_and_state() {
 }
 
 the_api() {
-	gives "the builder gets 401 from the API without a token" '^401$' \
-		as_builder curl --silent --noproxy '*' --output /dev/null --write-out '%{http_code}' http://127.0.0.1:4001/v1/projects
-	refused "an app gets 401, or no connection at all" "401|refused|timed out|Couldn't connect|Could not resolve" \
+	gives "who reaches the API gets 401 without a token" '^401$' \
+		as_stranger curl --silent --noproxy '*' --output /dev/null --write-out '%{http_code}' http://127.0.0.1:4001/v1/projects
+	refused "the builder does not reach the API" "Could not connect|Couldn't connect" \
+		as_builder curl --silent --show-error --noproxy '*' --max-time $((10 * slow)) http://127.0.0.1:4001/v1/projects
+	refused "nor does an app" "refused|timed out|Could not resolve" \
 		fetch pasta host.containers.internal:4001/v1/projects
 }
 
@@ -108,6 +112,43 @@ inner_containers() {
 	refused "two isolated networks do not reach each other" "timed out|unreachable|No route|Name or service" across_networks
 }
 
+# One command of podman has capabilities: the one that makes its user namespace, each time the workbench starts. It must
+# read nothing of the builder's. The loader's log tells which programs were started with what the builder planted.
+the_start_of_podman() {
+	own_container "what the builder planted is not loaded by the one command that has capabilities" || return 0
+	as_builder sh -c 'mkdir -p ~/.config/containers /tmp/verify-planted
+		printf "[engine]\nenv=[\"LD_DEBUG=files\", \"LD_DEBUG_OUTPUT=/tmp/verify-planted/ld\"]\n" >~/.config/containers/containers.conf'
+	as_builder podman info >/dev/null
+	gives "what the builder plants is loaded by podman when the builder calls it" 'conmon|crun' programs_of_the_plant
+	# Without the workbench nobody else calls podman meanwhile.
+	as_root s6-svc -O /run/service/workbench
+	as_builder kill -KILL "$(service_pid workbench)"
+	as_root s6-svwait -D -t $((5000 * slow)) /run/service/workbench
+	as_builder sh -c 'kill -KILL -1' || true
+	as_builder sh -c 'rm /tmp/verify-planted/*'
+	as_root s6-svc -u /run/service/workbench
+	soon "podman's namespace is made anew, and the workbench is back" 60 is_ready
+	must "without loading it in the one command that has capabilities" not plant_has newuidmap
+	as_builder sh -c 'rm -r ~/.config/containers /tmp/verify-planted'
+}
+
+plant_has() { [[ $(programs_of_the_plant) == *"$1"* ]]; }
+
+programs_of_the_plant() { as_builder sh -c 'cat /tmp/verify-planted/* 2>/dev/null | sed -n "s/.*initialize program: //p" | sort -u'; }
+
+# Root of the container has the uid of the host's root, who owns these. They are opened, and not written to.
+apparmor() {
+	if ! as_root cat /proc/self/attr/current 2>/dev/null | grep -F appx-builder >/dev/null; then
+		skipped "the AppArmor profile keeps root of the container from the kernel's settings" "it is not in force on this host"
+		return
+	fi
+	gives "an app is under the AppArmor profile, too" '^appx-builder \(enforce\)' inner localhost/appx/base cat /proc/self/attr/current
+	must "root of the container can open a setting of its own network" as_root sh -c 'printf "" >>/proc/sys/net/ipv4/ip_default_ttl'
+	refused "it cannot change what the host runs at a crash" "Permission denied" as_root sh -c 'printf "" >>/proc/sys/kernel/core_pattern'
+	refused "it cannot restart the host" "Permission denied" as_root sh -c 'printf "" >>/proc/sysrq-trigger'
+	refused "it cannot change how the host uses its memory" "Permission denied" as_root sh -c 'printf "" >>/proc/sys/vm/drop_caches'
+}
+
 across_networks() {
 	local address code=0
 	as_builder podman network create --opt isolate=true --label appx.verify=1 verify-one >/dev/null
@@ -127,9 +168,9 @@ fetch() {
 	inner --network "$1" localhost/appx/python python3 -c '
 import sys, urllib.request
 try:
-    urllib.request.urlopen("http://" + sys.argv[1], timeout=4)
+    urllib.request.urlopen("http://" + sys.argv[1], timeout=float(sys.argv[2]))
 except OSError as error:
-    sys.exit(str(error))' "$2"
+    sys.exit(str(error))' "$2" $((4 * slow))
 }
 
 main "$@"

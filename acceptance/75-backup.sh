@@ -53,8 +53,8 @@ comes_back() {
 	soon "the server is ready again" 30 is_ready
 	gives "the project is the same" "^equal$" compare "$project_before" "/v1/projects/$project"
 	gives "the session is the same" "^equal$" compare "$session_before" "/v1/projects/$project/sessions/$session"
-	gives "its files are there, and the builder's own" '^kept builder 600$' \
-		as_builder sh -c "echo \$(cat /workspace/$project/kept.txt) \$(stat -c '%U %a' /workspace/$project/kept.txt)"
+	gives "its files are there, and the own ones of its account" "^kept $(account_of "$project") 600\$" \
+		as_project "$project" sh -c "echo \$(cat kept.txt) \$(stat -c '%U %a' kept.txt)"
 	gives "a key that is there stays when the backup has none" '"provider": ?"anthropic",[^}]*"configured": ?true' api GET /v1/auth/providers
 	must "without it the demo is the model again" api DELETE /v1/auth/providers/anthropic
 	must "a turn can be done" turn "$project" "$session" "say: still here"

@@ -23,8 +23,8 @@ builds_a_page() {
 	gives "the model is asked for by its name" '"model": "openai/gpt-5.5"' requests
 	gives "with the key of that provider" "\"authorization\": \"Bearer $(secret LITELLM_API_KEY)\"" requests
 	gives "what its tools found goes back to it" '"role": "tool"' requests
-	gives "the model wrote index.html" 'Written by a planned model' as_builder cat "/workspace/$project/index.html"
-	must "and ran podman itself: the page is reached from the host" page_has 3000 "Written by a planned model"
+	gives "the model wrote index.html" 'Written by a planned model' as_project "$project" cat index.html
+	must "and ran podman itself: the page is reached from the host" page_has "$(port_of "$project")" "Written by a planned model"
 	gives "the transcript has the last answer" 'The page is up' api GET "/v1/projects/$project/sessions/$session"
 }
 
@@ -34,7 +34,7 @@ instructions_of_the_workspace_and_of_a_project() {
 	local general
 	general="$(as_builder cat /workspace/.pi-global/AGENTS.md)"
 	must "the model is told the builder prompt" told "$general"
-	feed_builder sh -c "mkdir -p /workspace/$project/.pi; cat >/workspace/$project/.pi/AGENTS.md" <<<"Only this project has these words."
+	feed_project "$project" sh -c 'mkdir -p .pi; cat >.pi/AGENTS.md' <<<"Only this project has these words."
 	new_session
 	must "a turn with the project's own .pi/AGENTS.md" turn "$project" "$session" "Build me a page"
 	must "the model is told the project's own instructions" told "Only this project has these words."
@@ -44,10 +44,10 @@ instructions_of_the_workspace_and_of_a_project() {
 servers_of_mcp() {
 	new_project verify-mcp
 	new_session
-	feed_builder sh -c "mkdir -p /workspace/$project/.pi; cat >/workspace/$project/who.py" <"$here/inside/mcp_uid.py"
-	feed_builder sh -c "cat >/workspace/$project/.pi/mcp.json" <<<'{"mcpServers": {"who": {"command": "/opt/appx/bin/python", "args": ["who.py"]}, "gone": {"command": "no-such-program"}}}'
+	feed_project "$project" sh -c 'mkdir -p .pi; cat >who.py' <"$here/inside/mcp_uid.py"
+	feed_project "$project" sh -c 'cat >.pi/mcp.json' <<<'{"mcpServers": {"who": {"command": "/opt/appx/bin/python", "args": ["who.py"]}, "gone": {"command": "no-such-program"}}}'
 	must "a turn with a tool of an MCP server, beside one that cannot be started" record "Ask the server"
-	gives "the server runs as the builder, and finds no key" "uid $(as_builder id -u) secrets \[\]" cat "$RUN/agent.jsonl"
+	gives "the server runs as the project's account, and finds no key" "uid $(as_project "$project" id -u) secrets \[\]" cat "$RUN/agent.jsonl"
 	gives "the person is told which one does not work" 'no-such-program' cat "$RUN/agent.jsonl"
 	gives "and the API says it" '"state": ?"failed"' api GET "/v1/projects/$project/mcp"
 	must "its process stays for the next turn" as_builder pgrep -f who.py

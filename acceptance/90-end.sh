@@ -18,7 +18,7 @@ main() {
 stops() {
 	local started=$SECONDS
 	gives "run.sh --stop stops it" "Stopped '$BUILDER'" run_sh --stop
-	must "within 15 s, with an app running" test $((SECONDS - started)) -le 15
+	must "within 15 s, with an app running" test $((SECONDS - started)) -le $((15 * slow))
 	gives "by itself: it was not killed" '^exited 0$' engine container inspect --format '{{.State.Status}} {{.State.ExitCode}}' "$BUILDER"
 	gives "run.sh --stop again says so" "is stopped already" run_sh --stop
 	refused "run.sh --status says that it is stopped" "is stopped" run_sh --status

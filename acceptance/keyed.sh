@@ -15,6 +15,7 @@ start_with_keys() {
 		printf '[{"id": "openai/gpt-5.5", "name": "planned", "contextWindow": 100000, "maxTokens": 4096}]' >"$RUN/models.json"
 		chmod 0644 "$RUN/models.json"
 	fi
+	(umask 077 && needles >"$RUN/needles")
 	if runs_with_keys; then return; fi
 	engine rm --force "$BUILDER" >/dev/null 2>&1 || true
 	with_keys run_sh >"$RUN/keyed.log" 2>&1 || {
@@ -34,7 +35,10 @@ with_keys() (
 	"$@"
 )
 
-runs_with_keys() { as_appx printenv LITELLM_API_KEY 2>/dev/null | grep -qF "$(secret LITELLM_API_KEY)"; }
+runs_with_keys() { [[ $(handed LITELLM_API_KEY 2>/dev/null) == "$(secret LITELLM_API_KEY)" ]]; }
+
+# handed NAME: what run.sh handed over, as the server's own file has it.
+handed() { as_appx jq --raw-output --exit-status ".$1" /workspace/.pi-global/handed.json; }
 
 secret() { sed -n "s/^$1=//p" "$secrets"; }
 
@@ -59,4 +63,18 @@ requests() { as_appx cat /tmp/provider/requests.jsonl; }
 # What the model was told before the conversation: the system message of the last request.
 instructions() {
 	requests | tail -n 1 | field '"\n".join(m["content"] if isinstance(m["content"], str) else json.dumps(m["content"]) for m in d["body"]["messages"] if m["role"] in ("system", "developer"))'
+}
+
+# without_keys SENTENCE COMMAND...: it has to print something, and no key.
+without_keys() {
+	local sentence="no key is in $1" code=0
+	shift
+	"$@" >"$RUN/shown" 2>&1 || code=$?
+	if ((code)) || [[ ! -s $RUN/shown ]]; then
+		failed "$sentence" "there was nothing to look at (code $code): $(head -c 2000 "$RUN/shown")"
+	elif grep -qaF -f "$RUN/needles" "$RUN/shown"; then
+		failed "$sentence" "$(sed -E 's/sk-canary-[0-9a-f]+/<KEY>/g' "$RUN/shown" | grep -aF '<KEY>' | cut -c 1-600)"
+	else
+		passed "$sentence"
+	fi
 }

@@ -6,6 +6,8 @@ set -Eeuo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 read -r -a engine <<<"${ENGINE:?is set by docker/builder/verify.sh, which runs this file}"
 failures=0
+# On a slow machine every time limit is longer by this factor; a condition that comes true is never waited for.
+slow="${APPX_SLOW:-1}"
 
 # --- the four kinds of checks -----------------------------------------------------------------------------------------
 
@@ -42,17 +44,38 @@ refused() {
 	elif ((code >= 124)) || [[ $output =~ $no_attempt ]]; then
 		failed "$sentence" "the attempt was not made (code $code)"$'\n'"$output"
 	elif [[ $output =~ $reason ]]; then
+		remember "$sentence" "$(zone "$*")" "$(grep -aoE -m 1 -- "${reason#^}" <<<"$output" | head -n 1)"
 		passed "$sentence"
 	else
 		failed "$sentence" "refused for another reason than: $reason"$'\n'"$output"
 	fi
 }
 
+# remember SENTENCE ZONE REASON: a row of verify.sh --table.
+remember() {
+	local reason="${3:0:200}"
+	reason="${reason//\`/\'}"
+	# shellcheck disable=SC2016 # Markdown's
+	printf '| %s | %s | %s | `%s` |\n' "$(basename "$0" .sh)" "$1" "$2" "${reason//|/\\|}" >>"${REFUSALS:-/dev/null}"
+}
+
+# Who made the attempt, by the words of the command.
+zone() {
+	case " $1 " in
+	*" inner "* | *" app_surface "* | *" fetch "* | *" across_networks "* | *" privileged "* | *" all_by_seccomp "*) echo "an app" ;;
+	*" as_root "*) echo "root of the container" ;;
+	*" as_appx "* | *" feed_appx "*) echo "the server's user" ;;
+	*" as_stranger "*) echo "another user" ;;
+	*" as_builder "* | *" feed_builder "* | *" exhaust "* | *" group builder "* | *" addresses "*) echo "the builder" ;;
+	*) echo "outside" ;;
+	esac
+}
+
 # soon SENTENCE SECONDS COMMAND...     the command has to succeed within that time
 soon() {
 	local sentence="$1" seconds="$2"
 	shift 2
-	if within "$seconds" "$@"; then passed "$sentence"; else failed "$sentence" "not within $seconds s: $(said "$@")"; fi
+	if within "$seconds" "$@"; then passed "$sentence"; else failed "$sentence" "not within $((seconds * slow)) s: $(said "$@")"; fi
 }
 
 skipped() {
@@ -78,7 +101,7 @@ verdict() { ((failures == 0)); }
 
 # within SECONDS COMMAND...: asks five times a second, at most so long.
 within() {
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + $1 * slow))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS < deadline)) || return 1
@@ -92,15 +115,25 @@ not() { ! "$@"; }
 
 # --- who does it ------------------------------------------------------------------------------------------------------
 
-engine() { timeout --foreground 300 "${engine[@]}" "$@"; }
-as_root() { timeout --foreground 120 "${engine[@]}" exec "$BUILDER" "$@"; }
-as_appx() { timeout --foreground 120 "${engine[@]}" exec "$BUILDER" as-appx "$@"; }
-as_builder() { timeout --foreground 300 "${engine[@]}" exec "$BUILDER" as-builder "$@"; }
+engine() { timeout --foreground $((300 * slow)) "${engine[@]}" "$@"; }
+as_root() { timeout --foreground $((120 * slow)) "${engine[@]}" exec "$BUILDER" "$@"; }
+as_appx() { timeout --foreground $((120 * slow)) "${engine[@]}" exec "$BUILDER" as-appx "$@"; }
+as_builder() { timeout --foreground $((300 * slow)) "${engine[@]}" exec "$BUILDER" as-builder "$@"; }
+# In a project's directory, as the account that works there.
+as_project() { timeout --foreground $((300 * slow)) "${engine[@]}" exec "$BUILDER" as-project "$@"; }
+as_account() { timeout --foreground $((300 * slow)) "${engine[@]}" exec "$BUILDER" as-account "$@"; }
+feed_project() { timeout --foreground $((120 * slow)) "${engine[@]}" exec -i "$BUILDER" as-project "$@"; }
+# The port that is leased to its DEV environment.
+port_of() { as_project "$1" jq --raw-output ".dev.port // ${APPX_APP_PORTS%-*}" .pi/deployment.json; }
+# Which account that is.
+account_of() { as_root stat -c %U "/workspace/$1"; }
+# The service of its workbench.
+service_of() { case "$(account_of "$1")" in builder) echo workbench ;; *) account_of "$1" ;; esac }
 # With standard input.
-feed_appx() { timeout --foreground 120 "${engine[@]}" exec -i "$BUILDER" as-appx "$@"; }
-feed_builder() { timeout --foreground 120 "${engine[@]}" exec -i "$BUILDER" as-builder "$@"; }
+feed_appx() { timeout --foreground $((120 * slow)) "${engine[@]}" exec -i "$BUILDER" as-appx "$@"; }
+feed_builder() { timeout --foreground $((120 * slow)) "${engine[@]}" exec -i "$BUILDER" as-builder "$@"; }
 # A uid that belongs to no zone. Root of the container can take any, and that is all it can.
-as_stranger() { timeout --foreground 60 "${engine[@]}" exec "$BUILDER" setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs -- "$@"; }
+as_stranger() { timeout --foreground $((60 * slow)) "${engine[@]}" exec "$BUILDER" setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs -- "$@"; }
 inner() { as_builder podman run --rm --pull=never --label appx.verify=1 "$@"; }
 
 # probe WHO FILE ARGUMENTS...: a Python file of acceptance/inside, run in the container; standard input is its own.
@@ -123,7 +156,7 @@ host_address() {
 api() {
 	local body=()
 	if (($# > 2)); then body=(--data-binary "$3" --header 'Content-Type: application/json'); fi
-	curl --silent --show-error --noproxy '*' --fail-with-body --max-time 60 --request "$1" "${body[@]}" \
+	curl --silent --show-error --noproxy '*' --fail-with-body --max-time $((60 * slow)) --request "$1" "${body[@]}" \
 		--config <(printf 'header = "Authorization: Bearer %s"\n' "$(token)") "http://$(host_address 4001)$2"
 }
 
@@ -135,25 +168,25 @@ compare() {
 }
 
 # status_of CURL-ARGUMENTS...: only the status code.
-status_of() { curl --silent --noproxy '*' --max-time 10 --output /dev/null --write-out '%{http_code}' "$@" || true; }
+status_of() { curl --silent --noproxy '*' --max-time $((10 * slow)) --output /dev/null --write-out '%{http_code}' "$@" || true; }
 
-page() { curl --silent --show-error --noproxy '*' --fail --max-time 10 "http://$(host_address "$1")/${2:-}"; }
+page() { curl --silent --show-error --noproxy '*' --fail --max-time $((10 * slow)) "http://$(host_address "$1")/${2:-}"; }
 
 page_has() { page "$1" | grep -qF "$2"; }
 
-# shellcheck disable=SC2016 # the container's variable
-token() { as_appx sh -c 'printf "%s\n" "${AGENT_SERVER_TOKEN:-$(cat /workspace/.pi-global/token)}"'; }
+# The one that run.sh handed over, else the one that the server made.
+token() { as_appx sh -c 'cd /workspace/.pi-global && { jq -er .AGENT_SERVER_TOKEN handed.json 2>/dev/null | grep -v null || cat token; }'; }
 
 # field EXPRESSION: of the JSON on standard input, which is called d.
 field() { python3 -c 'import json, sys; d = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
 
 # turn PROJECT SESSION PROMPT: one turn over the API; prints its events, a JSON line each. Fails unless it ends well.
-turn() { token | python3 "$here/turn.py" "http://$(host_address 4001)" "$@"; }
+turn() { token | python3 "$here/turn.py" "http://$(host_address 4001)" $((240 * slow)) "$@"; }
 
 # Of the ports that the container publishes, the first that no app has.
 free_port() {
 	local port
-	for port in $(seq 3000 3010); do
+	for port in $(seq "${APPX_APP_PORTS%-*}" "${APPX_APP_PORTS#*-}"); do
 		if not page "$port" >/dev/null 2>&1; then
 			printf '%s' "$port"
 			return
@@ -195,7 +228,7 @@ own_container() {
 }
 
 # Without arguments: it is up, whatever it was before.
-start_it() { timeout --foreground 300 "$ROOT/docker/builder/run.sh" >/dev/null; }
-run_sh() { timeout --foreground 300 "$ROOT/docker/builder/run.sh" "$@"; }
+start_it() { timeout --foreground $((300 * slow)) "$ROOT/docker/builder/run.sh" >/dev/null; }
+run_sh() { timeout --foreground $((300 * slow)) "$ROOT/docker/builder/run.sh" "$@"; }
 
 is_ready() { [[ $(api GET /v1/readyz | field 'd["ready"]') == True ]]; }

@@ -6,6 +6,7 @@ import tarfile
 
 CAPABILITY = "SCHILY.xattr.security.capability"
 BUILDERS = ("home/builder",)
+"""With the storage volume, in which each account has a directory."""
 
 
 def raising(member: tarfile.TarInfo) -> str | None:

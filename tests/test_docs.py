@@ -13,11 +13,18 @@ import pytest
 RUN_SH = Path("docker/builder/run.sh")
 OF_THE_IMAGE = {
     "WORKSPACE_DIR", "AGENT_SERVER_HOST", "AGENT_SERVER_PORT", "APPX_WORKBENCH_SOCKET", "APPX_BUILDER_PROMPT",
-    "APP_CONTAINER_RUNTIME",
+    "APPX_LLM_PORT", "APPX_LAUNCHER_SOCKET", "APPX_EGRESS_SOCKET", "APP_CONTAINER_RUNTIME",
     "APPX_LOGINS_PATH",  # docs/models.md says with which flag its file is mounted
 }  # fmt: skip
 """Settings that are no business of ``run.sh``."""
-OUTSIDE = ("README.md", "CHANGELOG.md", "image/AGENTS.builder.md", "acceptance/README.md", "bench/agent/README.md")
+OUTSIDE = (
+    "README.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "image/AGENTS.builder.md",
+    "acceptance/README.md",
+    "bench/agent/README.md",
+)
 PAGES = sorted([*map(Path, OUTSIDE), *Path("docs").rglob("*.md")])
 GUIDES = [page for page in PAGES if page.name != "CHANGELOG.md"]
 
@@ -63,10 +70,12 @@ def test_every_option_and_variable_of_a_script_is_explained(script: str) -> None
 
 def test_run_sh_drops_no_setting_of_the_server() -> None:
     """Else a budget that somebody sets would count for nothing, without a word."""
-    from appx.settings.settings import Settings  # noqa: PLC0415
+    from appx.settings.settings import SECRETS, Settings  # noqa: PLC0415
 
     given = {str(field.alias) for field in Settings.model_fields.values()}
-    assert given - set(_VARIABLE.findall(help_of(str(RUN_SH)))) == OF_THE_IMAGE
+    known = set(_VARIABLE.findall(help_of(str(RUN_SH))))
+    assert given - known == OF_THE_IMAGE
+    assert {f"{name}_FILE" for name in SECRETS} - known == set()
 
 
 def test_every_flag_of_the_contract_has_a_row_with_its_check() -> None:
@@ -81,7 +90,7 @@ def test_every_row_of_the_table_is_a_flag_and_is_complete() -> None:
         assert any(stands_in(flag, row) for flag in known), f"run.sh has no such flag: {row[0]}"
         assert len(row) == 4, row
         assert all(row), row
-        checks = re.findall(r"\b\d\d-[a-z]+\b", row[3])
+        checks = re.findall(r"\b\d\d-[a-z]+(?:-[a-z]+)*\b", row[3])
         assert all(Path(f"acceptance/{check}.sh").exists() for check in checks), row
         assert checks or row[3].startswith(("none yet", "as above", "the same")), row
 
@@ -94,6 +103,38 @@ def flag_rows() -> list[list[str]]:
 
 def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+
+
+def test_every_promise_of_security_names_a_check_that_is_there() -> None:
+    rows = promises()
+    assert len(rows) > 20
+    for promise, proof in rows:
+        assert promise
+        for part in re.split(r"; (?=\d\d-|tests/)", proof):
+            place, _, told = part.partition(": ")
+            if place == "pending":
+                assert told, promise
+            elif place.startswith("tests/"):
+                assert all(f"def {name}(" in text(place) for name in told.split("; ")), part
+            else:
+                code = text(f"acceptance/{place}.sh")
+                assert all(f'"{sentence}' in code for sentence in sentences_of(told, code)), part
+
+
+def promises() -> list[list[str]]:
+    page = text("docs/security.md")
+    table = page[page.index("| promise | proved by |") :].split("\n\n", 1)[0]
+    return [cells(line) for line in table.splitlines()[2:]]
+
+
+def sentences_of(told: str, code: str) -> list[str]:
+    """A sentence may have a semicolon of its own: then it stands in the code as a whole."""
+    parts, found = told.split("; "), []
+    while parts:
+        long = next((at for at in range(len(parts), 1, -1) if f'"{"; ".join(parts[:at])}"' in code), 1)
+        found.append("; ".join(parts[:long]))
+        parts = parts[long:]
+    return found
 
 
 def stands_in(flag: str, row: list[str]) -> bool:
@@ -132,9 +173,9 @@ def telling(flag: str, rest: str) -> str:
         case "--device" | "--tmpfs":
             return rest.partition(":")[0]
         case "--volume" | "--publish":
-            inside = re.search(r":(/[\w./-]+(?::ro)?|[\d-]+)$", rest)
+            inside = re.search(r":(/[\w./-]+(?::ro)?|[\d-]+|\$app_ports)$", rest)
             assert inside is not None, rest
-            return f"…:{inside[1]}"
+            return f"…:{inside[1]}".replace("$app_ports", "APPX_APP_PORTS")
         case _:
             return ""
 

@@ -10,9 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SETUID_SETGID = 0xC0
-ZONES = {0: "root", 997: "appx", 1000: "builder"}
-ROOTS = {"s6-svscan", "s6-supervise", "sleep"}
-NESTED = ["0 1000 1", "1 100000 65536"]
+OF_PASTA = 0x200400
+"""SYS_ADMIN and NET_BIND_SERVICE, over the network of the account and nothing else."""
+
+ZONES = {0: "root", 993: "netns", 994: "egress", 997: "appx", 1000: "builder"}
+ACCOUNTS = range(2001, 3000)
+ROOTS = {"s6-svscan", "s6-supervise", "sleep", "launch", "egress-rules", "workbench", "network"}
+RANGES = {uid: (100_000 + 65_536 * max(0, uid - 2_000)) for uid in (1_000, *ACCOUNTS)}
+NESTED = [[f"0 {uid} 1", f"1 {first} 65536"] for uid, first in RANGES.items()]
+NETWORKS = [[f"{uid} {uid} 1", "993 993 1", f"{first} {first} 65536"] for uid, first in RANGES.items()]
+"""Of the namespaces that own the networks of accounts: the same ids as outside, and only a few of them."""
+KEEPER: list[str] = []
+"""Of the namespace of the process that keeps the mount of cgroups: no id of it is one of the container's."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +29,20 @@ class Process:
     pid: str
     status: dict[str, str]
     nested: bool
+    """In podman's namespace, or an app's."""
     id_map: list[str]
     ours: bool
     """Begun by the engine just now: this probe, or a health check."""
 
     @property
     def zone(self) -> str:
-        return ZONES.get(int(self.status["Uid"].split()[0]), "nobody's")
+        uid = int(self.status["Uid"].split()[0])
+        return "project" if uid in ACCOUNTS else ZONES.get(uid, "nobody's")
+
+    @property
+    def is_pasta(self) -> bool:
+        """The way out. It has joined the namespace of the network, in which it needs two capabilities."""
+        return self.status["Name"].startswith("pasta")
 
     def bits(self, name: str) -> int:
         return int(self.status[name], 16)
@@ -44,7 +60,7 @@ def processes() -> Iterator[Process]:
         if status["State"].startswith("Z"):
             continue
         ours = status["PPid"].strip() == "0" and directory.name != "1"
-        yield Process(directory.name, status, mapped != outside, mapped, ours)
+        yield Process(directory.name, status, mapped not in (outside, *NETWORKS), mapped, ours)
 
 
 def id_map(pid: str) -> list[str]:
@@ -52,9 +68,9 @@ def id_map(pid: str) -> list[str]:
 
 
 def capabilities(process: Process) -> str | None:
-    if process.nested:
-        return None if process.id_map == NESTED else f"a user namespace with other ids: {process.id_map}"
-    most = SETUID_SETGID if process.zone == "root" else 0
+    if process.nested and process.id_map != KEEPER:
+        return None if process.id_map in NESTED else f"a user namespace with other ids: {process.id_map}"
+    most = SETUID_SETGID if process.zone == "root" else OF_PASTA if process.is_pasta else 0
     for name in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
         allowed = 0 if name in {"CapInh", "CapAmb"} and process.zone != "root" else most
         if process.bits(name) & ~allowed:
@@ -67,7 +83,9 @@ def ambient(process: Process) -> str | None:
 
 
 def bounding(process: Process) -> str | None:
-    if process.nested or process.bits("CapBnd") & ~SETUID_SETGID == 0:
+    if (process.nested and process.id_map != KEEPER) or process.is_pasta:
+        return None
+    if process.bits("CapBnd") & ~SETUID_SETGID == 0:
         return None
     return f"CapBnd is {process.status['CapBnd'].strip()}"
 

@@ -12,6 +12,8 @@ source "$here/lib/engine.sh"
 image="${APPX_IMAGE:-localhost/appx/builder:latest}"
 base="${BASE_IMAGE:-docker.io/library/debian:trixie-slim}"
 suite=trixie
+# The day of its release: nothing in a base image of ours is younger, so the same packages make the same archive.
+suite_epoch=1754697600
 # Read by the build as /host, see image/Dockerfile. Not committed, not in any layer of the result.
 host="$root/image/build/host"
 workshops="$root/image/build/workshops"
@@ -21,6 +23,11 @@ main() {
 	trap clean_up EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
+	if [[ -n $base_only ]]; then
+		collect_host
+		bootstrap "$base_only"
+		return
+	fi
 	ensure_engine
 	collect_host
 	ensure_base
@@ -30,13 +37,15 @@ main() {
 
 usage() {
 	cat <<'TEXT'
-usage: docker/builder/build.sh [--help]
+usage: docker/builder/build.sh [--base-only FILE] [--help]
 
-Builds the builder image. Variables, with their defaults:
+Builds the builder image; with --base-only, writes only the archive of a base image made from Debian packages, which is
+the same to the last bit for the same packages. Variables, with their defaults:
   APPX_ENGINE       docker or podman; default: the one that is there
   APPX_IMAGE        name of the result (localhost/appx/builder:latest)
   BASE_IMAGE        what it stands on (docker.io/library/debian:trixie-slim); made from Debian packages when
                     it is neither here nor to be pulled
+  SOURCE_DATE_EPOCH the youngest time of a file in a base image that is made here (the day of the release)
   APPX_APT_SOURCES  a file in the format of sources.list for Debian trixie; default: the mirrors of this host,
                     when it runs Debian, else those of the base image
   PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, NPM_CONFIG_REGISTRY, http_proxy, https_proxy, no_proxy
@@ -45,9 +54,15 @@ Authorities in /usr/local/share/ca-certificates are carried into the image.
 TEXT
 }
 
+base_only=
+
 read_arguments() {
 	while (($#)); do
 		case $1 in
+		--base-only)
+			base_only="${2:?"--base-only needs a file to write"}"
+			shift
+			;;
 		-h | --help)
 			usage
 			exit 0
@@ -58,6 +73,7 @@ read_arguments() {
 			exit 2
 			;;
 		esac
+		shift
 	done
 }
 
@@ -130,28 +146,33 @@ ensure_base() {
 	make_base
 }
 
-# The same selection as Debian's slim image: essential packages and apt, no documentation.
 make_base() {
+	work="$(mktemp -d)"
+	bootstrap "$work/base.tar"
+	"${engine[@]}" import --change 'CMD ["bash"]' "$work/base.tar" "$base" >"$work/import" 2>&1 || {
+		cat "$work/import" >&2
+		die "$kind could not import $base. $(hint "$work/import")"
+	}
+	as_root rm -rf "$work"
+}
+
+# bootstrap FILE: the same selection as Debian's slim image: essential packages and apt, no documentation.
+bootstrap() {
 	command -v mmdebstrap >/dev/null || apt_install mmdebstrap debian-archive-keyring
 	local sources=()
-	work="$(mktemp -d)"
 	if [[ -s $host/apt.list ]]; then sources=("$host/apt.list"); fi
 	# The sources that Debian itself suggests stay in the base, not the mirror of this host.
 	# shellcheck disable=SC2016 # mmdebstrap gives the hooks their $1.
-	as_root mmdebstrap --quiet --variant=minbase --include=ca-certificates --skip=output/dev \
+	as_root env SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$suite_epoch}" mmdebstrap \
+		--quiet --variant=minbase --include=ca-certificates --skip=output/dev \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
 		--dpkgopt='path-include=/usr/share/doc/apt/examples/debian.sources' \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/lintian/*' \
 		--customize-hook='rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/*' \
 		--customize-hook='mv "$1"/usr/share/doc/apt/examples/debian.sources "$1"/etc/apt/sources.list.d/' \
-		"$suite" "$work/base.tar" "${sources[@]}" ||
+		"$suite" "$1" "${sources[@]}" ||
 		die "mmdebstrap could not make $base. Is a Debian mirror reachable? APPX_APT_SOURCES can name one."
-	"${engine[@]}" import --change 'CMD ["bash"]' "$work/base.tar" "$base" >"$work/import" 2>&1 || {
-		cat "$work/import" >&2
-		die "$kind could not import $base. $(hint "$work/import")"
-	}
-	as_root rm -rf "$work"
 }
 
 # --- the image --------------------------------------------------------------------------------------------------------

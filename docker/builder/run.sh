@@ -14,6 +14,12 @@ source "$here/lib/checks.sh"
 source "$here/lib/ready.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/addresses.sh
 source "$here/lib/addresses.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/keys.sh
+source "$here/lib/keys.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/host.sh
+source "$here/lib/host.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/usage.sh
+source "$here/lib/usage.sh"
 
 image="${APPX_IMAGE:-localhost/appx/builder:latest}"
 name="${APPX_NAME:-appx}"
@@ -23,63 +29,29 @@ app_ports="${APPX_APP_PORTS:-3000-3010}"
 workspace="${APPX_WORKSPACE:-$name-workspace}"
 storage="${APPX_STORAGE:-$name-containers}"
 ready_within="${APPX_READY_SECONDS:-120}"
+memory="${APPX_MEMORY:-}"
+cpus="${APPX_CPUS:-none}"
 
-# Handed to the server when set here. By name only, so that no value stands on a command line.
+# Handed to the server through standard input when set here, or when NAME_FILE names a file: lib/keys.sh.
+secrets=(ANTHROPIC_API_KEY OPENAI_API_KEY GEMINI_API_KEY GOOGLE_API_KEY LITELLM_API_KEY AGENT_SERVER_TOKEN)
+
+# Variables of the container when set here. By name only, because a proxy's address may have a password.
 handed_over=(
-	ANTHROPIC_API_KEY ANTHROPIC_BASE_URL OPENAI_API_KEY OPENAI_BASE_URL GEMINI_API_KEY GOOGLE_API_KEY
-	LITELLM_BASE_URL LITELLM_API_KEY LITELLM_DEFAULT_MODEL LITELLM_API
-	AGENT_SERVER_TOKEN AGENT_SERVER_LOG_LEVEL
+	ANTHROPIC_BASE_URL OPENAI_BASE_URL LITELLM_BASE_URL LITELLM_DEFAULT_MODEL LITELLM_API AGENT_SERVER_LOG_LEVEL
 	http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY
 )
 
 # Handed over, too; they are no secrets, so a change of a value is noticed.
 limits=(
+	APPX_APP_PORTS
 	APPX_MAX_STEPS APPX_MAX_TURN_MINUTES APPX_MAX_SESSION_COST APPX_MAX_DAY_COST
 	APPX_MAX_SESSION_TOKENS APPX_MAX_DAY_TOKENS APPX_MAX_UPLOAD
 	APPX_MODEL_SILENCE_SECONDS APPX_MODEL_REPLY_SECONDS PI_SKILL_PATHS
+	APPX_HOSTS APPX_CORS_ORIGINS APPX_PROVIDER_NETWORKS APPX_AUDIT_DAYS APPX_MAX_CONNECTIONS
+	APPX_PROJECT_UIDS APPX_IDLE_MINUTES APPX_APP_MEMORY APPX_APP_PROCESSES APPX_APP_CPUS APPX_DISK_RESERVE
+	APPX_PROJECT_DISK APPX_PROJECT_MEMORY APPX_PROJECT_PROCESSES APPX_PROJECT_CPUS APPX_IMAGE_DAYS APPX_IMAGE_ROOM
+	APPX_EGRESS APPX_EGRESS_HOSTS APPX_EGRESS_PRIVATE
 )
-
-usage() {
-	cat <<'TEXT'
-usage: docker/builder/run.sh [option]
-
-Without an option: starts the builder container, and first gets what is missing (engine, image).
-If it is already up, nothing is changed.
-
-  --rebuild       build the image again and replace the container; the volumes stay
-  --stop          stop the container; the next run.sh starts it again
-  --destroy       remove the container and its volumes, after asking; --yes does not ask
-  --status        say whether it is up, and where
-  --login         print a new one-time login URL
-  --logs          show the log and follow it; --logs --no-follow shows it and ends
-  --print         print the exact command that would start the container, and start nothing
-  --help          this text
-
-Variables, with their defaults:
-  APPX_ENGINE         docker or podman; default: a docker that answers, else podman, else docker is installed
-  APPX_IMAGE          the image (localhost/appx/builder:latest)
-  APPX_NAME           the container's name, and the start of its volumes' names (appx)
-  APPX_BIND           the address that ports are opened on (127.0.0.1)
-  APPX_PORT           the port of API and UI (4001)
-  APPX_APP_PORTS      the host's ports for apps: a range of 11 (3000-3010)
-  APPX_WORKSPACE      volume for projects and state, or an absolute path on this host (<name>-workspace)
-  APPX_STORAGE        volume for the images and containers of apps (<name>-containers)
-  APPX_PIDS           the most processes in the container, apps included (8192)
-  APPX_RUN_ARGS       more flags for the engine's run, separated by spaces
-  APPX_READY_SECONDS  how long to wait for the server (120)
-Handed to the server when set:
-  ANTHROPIC_API_KEY ANTHROPIC_BASE_URL OPENAI_API_KEY OPENAI_BASE_URL GEMINI_API_KEY GOOGLE_API_KEY
-  LITELLM_BASE_URL LITELLM_API_KEY LITELLM_DEFAULT_MODEL LITELLM_API
-  LITELLM_MODELS_PATH     a file on this host; mounted read-only
-  AGENT_SERVER_TOKEN AGENT_SERVER_LOG_LEVEL
-  AGENT_SERVER_TOKEN_FILE a file on this host; its first line is the token
-  APPX_MAX_STEPS APPX_MAX_TURN_MINUTES APPX_MAX_SESSION_COST APPX_MAX_DAY_COST
-  APPX_MAX_SESSION_TOKENS APPX_MAX_DAY_TOKENS APPX_MAX_UPLOAD
-  APPX_MODEL_SILENCE_SECONDS APPX_MODEL_REPLY_SECONDS PI_SKILL_PATHS
-  http_proxy https_proxy no_proxy (also in capitals)
-The build has variables of its own: docker/builder/build.sh --help
-TEXT
-}
 
 main() {
 	read_arguments "$@"
@@ -125,12 +97,19 @@ misuse() {
 # --- what a person can ask for ----------------------------------------------------------------------------------------
 
 up() {
+	local forgetting=()
 	ensure_engine
 	check_settings
 	case "$(state)" in
 	running)
 		if is_ready; then
-			say "The builder container '$name' is up already; nothing was changed."
+			hand_over_secrets
+			if [[ -n $handed ]]; then
+				say "The builder container '$name' is up already."
+				say_handed
+			else
+				say "The builder container '$name' is up already; nothing was changed."
+			fi
 			mention_other_settings
 			where
 			return
@@ -144,6 +123,8 @@ up() {
 		check_host
 		check_ports
 		create
+		# What an earlier container of these volumes was given counts no more than its other settings.
+		forgetting=(--only)
 		;;
 	*)
 		check_host
@@ -154,6 +135,8 @@ up() {
 		;;
 	esac
 	wait_until_ready
+	hand_over_secrets "${forgetting[@]}"
+	say_handed
 	welcome
 }
 
@@ -170,6 +153,8 @@ rebuild() {
 	check_ports
 	create
 	wait_until_ready
+	hand_over_secrets --only
+	say_handed
 	welcome
 }
 
@@ -252,6 +237,7 @@ print_command() {
 	local words=("${engine[@]}" run "${flags[@]}" "$image") line
 	printf -v line '%q ' "${words[@]}"
 	printf '%s\n' "${line% }"
+	mention_secrets
 }
 
 # --- the engine and the container -------------------------------------------------------------------------------------
@@ -280,6 +266,7 @@ ensure_image() {
 
 create() {
 	spawn_flags
+	mention_apparmor
 	trap interrupted INT
 	say "Starting the container '$name' with $kind."
 	local said
@@ -292,6 +279,7 @@ flags=()
 
 # The contract. docs/security.md says for each flag what it gives away and which check proves it.
 spawn_flags() {
+	choose_memory
 	# shellcheck disable=SC2054 # The commas are the engine's.
 	flags=(
 		--detach
@@ -317,14 +305,20 @@ spawn_flags() {
 		--read-only
 		# What a read-only root needs: s6 runs its services from /run, tools run scripts from /tmp. Limits, because both are memory.
 		--tmpfs /run:rw,exec,nosuid,nodev,mode=0755,size=64m
+		# Else the builder, who may write there, fills /run, and s6 can no longer tell which process is the server.
+		--tmpfs /run/user:rw,nosuid,nodev,mode=1777,size=64m
 		--tmpfs /tmp:rw,exec,nosuid,nodev,mode=1777,size=1g
+		# Else podman cannot tag again what it has built before: its copy goes by way of there, whatever TMPDIR says.
+		--tmpfs /var/tmp:rw,nosuid,nodev,mode=1777,size=64m
 		# Else projects, sessions and apps are gone with the container; and overlay needs a real file system below it.
 		--volume "$workspace:/workspace"
 		--volume "$storage:/home/builder/.local/share/containers"
 
-		# Else nothing is reachable. Apps get the same number inside and outside only with the default range.
+		# Else nothing is reachable. Apps have the same number inside and outside, so that what the agent says is true.
 		--publish "$bind:$port:4001"
-		--publish "$bind:$app_ports:3000-3010"
+		--publish "$bind:$app_ports:$app_ports"
+		# Else no app finds the models that a person lets it ask: podman copies this line into every inner container.
+		--add-host llm.appx.internal:10.255.255.1
 		# Else one runaway app takes the process table of the whole host.
 		--pids-limit "${APPX_PIDS:-8192}"
 
@@ -357,38 +351,24 @@ add_engine_flags() {
 	fi
 }
 
-# CAP_SYS_RESOURCE is bit 24. Rootless podman never has it, and knows.
-has_sys_resource() {
-	((EUID != 0)) && return
-	local set
-	set="$(sed -n 's/^CapEff:\s*//p' /proc/self/status)"
-	((16#$set >> 24 & 1))
-}
-
-# limit OPTION MOST: the hard limit here, and no more than MOST, as soft:hard.
-limit() {
-	local hard
-	hard="$(ulimit -H "$1")"
-	if [[ $hard == unlimited || $hard -gt $2 ]]; then hard=$2; fi
-	printf '%s:%s' "$hard" "$hard"
-}
-
-# Without it, where the host has AppArmor: "cannot clone: Permission denied", because docker-default forbids user namespaces.
 add_host_flags() {
-	if grep -qs Y /sys/module/apparmor/parameters/enabled; then flags+=(--security-opt apparmor=unconfined); fi
+	# Without it, where the host has AppArmor: "cannot clone: Permission denied", because docker-default forbids user namespaces.
+	if has_apparmor; then flags+=(--security-opt "apparmor=$(apparmor_profile)"); fi
+	# Else one app can take all of the host's memory, or its processors.
+	if [[ $memory != none ]]; then flags+=(--memory "$memory"); fi
+	if [[ $cpus != none ]]; then flags+=(--cpus "$cpus"); fi
 }
 
 add_environment() {
 	local variable
-	if [[ -n ${AGENT_SERVER_TOKEN_FILE:-} && -z ${AGENT_SERVER_TOKEN:-} ]]; then
-		AGENT_SERVER_TOKEN="$(head -n 1 "$AGENT_SERVER_TOKEN_FILE")"
-		export AGENT_SERVER_TOKEN
-	fi
 	for variable in "${handed_over[@]}" "${limits[@]}"; do
 		if [[ -n ${!variable:-} ]]; then flags+=(--env "$variable"); fi
 	done
 	if [[ -n ${LITELLM_MODELS_PATH:-} ]]; then
 		flags+=(--volume "$(realpath "$LITELLM_MODELS_PATH"):/etc/appx/litellm-models:ro" --env LITELLM_MODELS_PATH=/etc/appx/litellm-models)
+	fi
+	if [[ -n ${APPX_TEMPLATE_DIR:-} ]]; then
+		flags+=(--volume "$(realpath "$APPX_TEMPLATE_DIR"):/etc/appx/templates:ro" --env APPX_TEMPLATE_DIR=/etc/appx/templates)
 	fi
 }
 

@@ -23,12 +23,14 @@ it, and removes it. Beside a running builder nothing of that builder is touched.
                               allow that, it says why not
   --only NAME                 only the files of acceptance/ with NAME in their name; may be given again
   --running NAME              check a container that is up already; what would stop or replace it is skipped
+  --table FILE                write what was tried and refused, by which file, with the reason given: Markdown
   --keep                      leave the container and its volumes for a look
   --help                      this text
 
 The last line is "N passed, N failed, N skipped". The exit code is 0 when nothing failed.
 Variables: APPX_IMAGE, APPX_PORT, APPX_APP_PORTS, APPX_RUN_ARGS, APPX_PIDS, as in run.sh. Without APPX_PORT and
 APPX_APP_PORTS, run.sh's defaults are taken when they are free, else 14001 and 13000-13010, and so on.
+APPX_SLOW=20 makes every time limit 20 times longer, for a machine that is emulated (scripts/vm).
 TEXT
 }
 
@@ -51,6 +53,7 @@ main() {
 	trap 'exit 143' TERM
 	if [[ $OWN == yes ]]; then start; fi
 	check_all
+	if [[ -n $table ]]; then write_table; fi
 	summary
 }
 
@@ -58,6 +61,7 @@ chosen_engine="${APPX_ENGINE:-}"
 running=
 keep=no
 only=()
+table=
 
 read_arguments() {
 	while (($#)); do
@@ -65,6 +69,7 @@ read_arguments() {
 		--engine) chosen_engine="${2:?"--engine needs a name: docker, podman, podman-rootless or all"}" && shift ;;
 		--only) only+=("${2:?"--only needs a name"}") && shift ;;
 		--running) running="${2:?"--running needs the name of a container"}" && shift ;;
+		--table) table="$(realpath -m "${2:?"--table needs a file"}")" && shift ;;
 		--keep) keep=yes ;;
 		-h | --help) usage && exit 0 ;;
 		*) misuse "unknown argument: $1" ;;
@@ -89,6 +94,7 @@ collect_options() {
 	local each
 	for each in "${only[@]}"; do options+=(--only "$each"); done
 	if [[ $keep == yes ]]; then options+=(--keep); fi
+	if [[ -n $table ]]; then options+=(--table "$table"); fi
 }
 
 with_each_engine() {
@@ -96,6 +102,8 @@ with_each_engine() {
 	collect_options
 	for engine_name in docker podman podman-rootless; do
 		printf '=== %s\n' "$engine_name"
+		# A table for each engine: FILE-docker.md and so on.
+		if [[ -n $table ]]; then options[-1]="${table%.md}-$engine_name.md"; fi
 		"${BASH_SOURCE[0]}" --engine "$engine_name" "${options[@]}" || code=1
 	done
 	return "$code"
@@ -115,7 +123,9 @@ prepare() {
 	KIND="$kind"
 	IMAGE="${APPX_IMAGE:-localhost/appx/builder:latest}"
 	if [[ -n $running ]]; then use_running; else use_own; fi
-	export ROOT RUN TALLY ENGINE KIND IMAGE OWN BUILDER
+	REFUSALS="$RUN/refusals"
+	: >"$REFUSALS"
+	export ROOT RUN TALLY REFUSALS ENGINE KIND IMAGE OWN BUILDER
 }
 
 ensure_tools() {
@@ -129,7 +139,7 @@ forget_the_callers_keys() {
 	local variable
 	for variable in $(compgen -e); do
 		case $variable in
-		*_API_KEY | *_BASE_URL | LITELLM_* | AGENT_SERVER_* | APPX_WORKSPACE | APPX_STORAGE | APPX_BIND) unset "$variable" ;;
+		*_API_KEY | *_API_KEY_FILE | *_BASE_URL | LITELLM_* | AGENT_SERVER_* | APPX_WORKSPACE | APPX_STORAGE | APPX_BIND) unset "$variable" ;;
 		esac
 	done
 }
@@ -139,6 +149,8 @@ use_running() {
 	BUILDER="$running"
 	IMAGE="$("${engine[@]}" container inspect --format '{{.Image}}' "$BUILDER" 2>/dev/null)" ||
 		die "$kind has no container '$BUILDER'. '$kind ps' shows what there is."
+	APPX_APP_PORTS="$("${engine[@]}" port "$BUILDER" | sed -nE '/^4001/d; s#^([0-9]+)/tcp.*#\1#p' | sort -n | sed -n '1p; $p' | paste -sd -)"
+	export APPX_APP_PORTS
 }
 
 use_own() {
@@ -149,6 +161,7 @@ use_own() {
 		die "there is a container '$BUILDER' already, of another run or kept. Remove it first:
        APPX_ENGINE=$kind APPX_NAME=$BUILDER docker/builder/run.sh --destroy"
 	fi
+	export APPX_READY_SECONDS="${APPX_READY_SECONDS:-$((120 * ${APPX_SLOW:-1}))}"
 	choose_ports
 }
 
@@ -159,7 +172,7 @@ choose_ports() {
 	# shellcheck disable=SC2034 # the last word swallows what is left
 	read -r port apps other_port other_apps _ <<<"$found"
 	export APPX_PORT="${APPX_PORT:-$port}" APPX_APP_PORTS="${APPX_APP_PORTS:-$apps}"
-	export OTHER_PORT="$other_port" OTHER_APP_PORTS="$other_apps"
+	export OTHER_PORT="${OTHER_PORT:-$other_port}" OTHER_APP_PORTS="${OTHER_APP_PORTS:-$other_apps}"
 }
 
 free_ports() {
@@ -223,7 +236,7 @@ check() {
 	name="$(basename "$file" .sh)"
 	before="$(count F)"
 	printf -- '--- %s: %s\n' "$name" "$(sed -n '2s/^# //p' "$file")"
-	timeout --foreground 900 bash "$file" </dev/null 2>"$RUN/errors" || code=$?
+	timeout --foreground $((900 * ${APPX_SLOW:-1})) bash "$file" </dev/null 2>"$RUN/errors" || code=$?
 	if ((code != 0)) && [[ $(count F) == "$before" ]]; then
 		tally F "FAIL  $name ran to its end (code $code)"
 		sed 's/^/      | /' "$RUN/errors"
@@ -241,6 +254,18 @@ count() { tr -cd "$1" <"$TALLY" | wc -c | tr -d ' '; }
 summary() {
 	printf '%s passed, %s failed, %s skipped\n' "$(count .)" "$(count F)" "$(count s)"
 	[[ $(count F) == 0 ]]
+}
+
+# Each refusal that was seen in this run. lib.sh keeps them: file, sentence, who tried, what was said.
+write_table() {
+	{
+		printf '# Tried and refused\n\n'
+		# shellcheck disable=SC2016 # Markdown's
+		printf '`docker/builder/verify.sh --table` wrote this with %s outside, from a run on %s.\n\n' "$kind" "$(date -u +%F)"
+		printf '| file | tried | by | refused with |\n|---|---|---|---|\n'
+		cat "$REFUSALS"
+	} >"$table"
+	say "$(grep -c . "$REFUSALS" || true) refusals are written to $table."
 }
 
 # --- after ------------------------------------------------------------------------------------------------------------

@@ -4,8 +4,9 @@
     pack.py TREES IMAGES.json PYPROJECT.toml OUT
 
 TREES holds one directory per image: ``base`` and what stands on it. A layer is what an image has beyond its
-parent. The layout is what ``podman pull oci:OUT:NAME`` reads; layers are zstd. No engine takes part, so the
-result is the same under docker and podman, and no build history can leak into it.
+parent. The layout is what ``podman pull oci:OUT:NAME`` reads; layers are zstd. OUT/names has a line for each image:
+its short name, its name with the version, its id. No engine takes part, so the result is the same under docker and
+podman, and no build history can leak into it.
 Format: OCI image specification 1.1 (layout, manifest, config, layer, whiteouts).
 """
 
@@ -43,15 +44,15 @@ def main(arguments: list[str]) -> None:
     blobs.mkdir(parents=True)
     specs: dict[str, Json] = json.loads(images.read_text())
     base = add_layer(blobs, trees / "base", None)
-    manifests = []
+    manifests, names = [], []
     for name, spec in specs.items():
         layers = [base] if name == "base" else [base, add_layer(blobs, trees / name, trees / "base")]
-        config = with_parent(specs["base"], spec)
-        manifests.append(add_image(blobs, name, version, config, layers))
+        line, identity = add_image(blobs, name, version, with_parent(specs["base"], spec), layers)
+        manifests.append(line)
+        names.append(f"{name} {REPOSITORY}/{name}:{version} {identity}\n")
     (out / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": manifests}))
     (out / "oci-layout").write_text(json.dumps({"imageLayoutVersion": "1.0.0"}))
-    names = [f"{REPOSITORY}/{name}:{version}" for name in specs]
-    (out / "names").write_text("".join(f"{name}\n" for name in names))
+    (out / "names").write_text("".join(names))
 
 
 def read_version(pyproject: Path) -> str:
@@ -166,8 +167,8 @@ def differs(mine: Path, theirs: Path) -> bool:
 # --- an image ------------------------------------------------------------------------------------------------
 
 
-def add_image(blobs: Path, name: str, version: str, config: Json, layers: list[Json]) -> Json:
-    """Writes configuration and manifest; answers the line of the index."""
+def add_image(blobs: Path, name: str, version: str, config: Json, layers: list[Json]) -> tuple[Json, str]:
+    """Writes configuration and manifest; answers the line of the index, and the id that podman gives the image."""
     title = f"{REPOSITORY}/{name}:{version}"
     labels = {"org.opencontainers.image.title": f"appx {name}", "org.opencontainers.image.version": version}
     document = {
@@ -177,14 +178,16 @@ def add_image(blobs: Path, name: str, version: str, config: Json, layers: list[J
         "rootfs": {"type": "layers", "diff_ids": [layer["diff_id"] for layer in layers]},
         "history": [{"created_by": f"appx image/inner {name}"} for _ in layers],
     }
+    stored = store_json(blobs, document, "application/vnd.oci.image.config.v1+json")
     manifest = {
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": store_json(blobs, document, "application/vnd.oci.image.config.v1+json"),
+        "config": stored,
         "layers": [{key: layer[key] for key in ("mediaType", "digest", "size")} for layer in layers],
     }
     line = store_json(blobs, manifest, manifest["mediaType"])
-    return line | {"annotations": {"org.opencontainers.image.ref.name": title}}
+    named = line | {"annotations": {"org.opencontainers.image.ref.name": title}}
+    return named, stored["digest"].removeprefix("sha256:")
 
 
 def store_json(blobs: Path, document: Json, kind: str) -> Json:

@@ -81,7 +81,7 @@ def test_every_operation_declares_how_to_authenticate_and_that_one_has_to() -> N
     for path, _, found in operations():
         assert path.startswith("/v1/")
         assert found["security"] == [{"token": []}, {"cookie": []}]
-        assert {"401", "503"} <= found["responses"].keys()
+        assert {"401", "429", "503"} <= found["responses"].keys()
 
 
 def test_every_operation_declares_the_errors_that_its_kind_has() -> None:
@@ -89,7 +89,8 @@ def test_every_operation_declares_the_errors_that_its_kind_has() -> None:
         declared = found["responses"].keys()
         assert "422" not in declared
         assert ("404" in declared) == ("{" in path), path
-        assert ({"403", "413", "507"} <= declared) == (method != "get"), path
+        assert ({"403", "408", "413", "507"} <= declared) == (method != "get"), path
+        assert ("414" in declared) == ("parameters" in found), path
         assert "requestBody" not in found or "400" in declared
 
 

@@ -120,7 +120,7 @@ async def check_projects(life: Life, book: Book, workspace: Path, *, fresh: bool
             if was == "asked":  # a create that was cut off may leave a directory, which the next one takes over
                 project.id = ""
             elif fresh or was == "gone":
-                await _check_gone(workspace / (project.id or "-"))
+                await _check_gone(life, workspace / (project.id or "-"))
             continue
         assert project.id in {"", found["id"]}
         project.id = found["id"]
@@ -132,11 +132,12 @@ async def check_projects(life: Life, book: Book, workspace: Path, *, fresh: bool
     assert not listed, "a project that nobody asked for"
 
 
-async def _check_gone(directory: Path) -> None:
+async def _check_gone(life: Life, directory: Path) -> None:
     """Its directory follows, at once or when the next server cleans up."""
-    with anyio.fail_after(GOES_ON_SECONDS):
+    with anyio.move_on_after(GOES_ON_SECONDS):
         while directory.exists():
             await anyio.sleep(0.01)
+    assert not directory.exists(), (sorted(directory.rglob("*")), life.said())
 
 
 async def _settle(life: Life, project: ProjectNote, was: str, directory: Path) -> None:

@@ -11,8 +11,8 @@ from tests.crash import life
 Count: TypeAlias = Callable[[str, int], None]
 
 COUNTED = "crash: "
-KILLS = 200
-POINTS = 3
+KILLS = 100
+POINTS = 2
 KILLS_OF_A_WORLD = 25
 """One workspace lives through so many; then a new one begins, so that all stays small."""
 

@@ -120,9 +120,13 @@ class People:
             project.deployments = [*project.deployments, deployment]
         if project not in self._book.projects:
             self._book.projects.append(project)
-        status, found = await self._life.call("POST", "/v1/projects", body)
-        if project.state in {"leaving", "gone"}:  # somebody deleted it meanwhile: a look will tell
-            project.lost_sight()
+        try:
+            status, found = await self._life.call("POST", "/v1/projects", body)
+        finally:
+            deleted = project.state in {"leaving", "gone"}  # by somebody, meanwhile: a look will tell
+            if deleted:
+                project.lost_sight()
+        if deleted:
             return
         if status in self._refused:
             return

@@ -1,6 +1,6 @@
 """A workbench in memory."""
 
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -8,7 +8,18 @@ import anyio.lowlevel
 
 from appx.domain.errors import Invalid, NotFound, Unavailable
 from appx.domain.ids import ProjectId
-from appx.workbench.bench import BenchStatus, Command, CommandResult, OnOutput, TakeBytes
+from appx.workbench.bench import (
+    BenchStatus,
+    Command,
+    CommandResult,
+    OnOutput,
+    Size,
+    Stream,
+    TakeBytes,
+    TakeOutput,
+    Typed,
+    Workbench,
+)
 from appx.workbench.mcp.shapes import McpCall, McpResult, McpServers
 from appx.workbench.tree import FileTree
 
@@ -18,7 +29,11 @@ ANSWER = McpResult(ok=True, text="")
 
 @dataclass(slots=True)
 class FakeBench:
-    """Holds files by path, whatever the project. Each command shows ``tails``, then ends as ``result``."""
+    """Holds files by path, whatever the project. Each command shows ``tails``, then ends as ``result``.
+
+    One whose output is followed gives the next of ``streams``; when there is none left, it goes on without a word. One
+    at a terminal repeats what is typed, until that is ``exit``.
+    """
 
     files: dict[str, bytes] = field(default_factory=dict)
     result: CommandResult = DONE
@@ -28,6 +43,8 @@ class FakeBench:
     servers: McpServers = field(default_factory=McpServers)
     calls: list[McpCall] = field(default_factory=list)
     answer: McpResult = ANSWER
+    streams: list[Sequence[tuple[Stream, bytes]]] = field(default_factory=list)
+    sizes: list[Size] = field(default_factory=list)
 
     @property
     def tree(self) -> FileTree:
@@ -40,6 +57,27 @@ class FakeBench:
             if on_output is not None:
                 on_output(tail)
         return self.result
+
+    async def stream(self, command: Command, take: TakeOutput) -> int | None:
+        self.commands.append(command)
+        if not self.streams:
+            await anyio.sleep_forever()
+        for stream, data in self.streams.pop(0):
+            await take(stream, data)
+        return self.result.code
+
+    async def terminal(self, command: Command, size: Size, typed: AsyncIterable[Typed], take: TakeBytes) -> int | None:
+        self.commands.append(command)
+        self.sizes.append(size)
+        async for each in typed:
+            if isinstance(each, Size):
+                self.sizes.append(each)
+            elif each == b"exit":
+                return 0
+            else:
+                await take(each)
+        await anyio.sleep_forever()
+        return None
 
     async def read(self, project: ProjectId, path: str, *, limit: int) -> bytes:
         await anyio.lowlevel.checkpoint()
@@ -76,10 +114,14 @@ class FakeBench:
     async def keep(self) -> None:
         await anyio.sleep_forever()
 
+    def awake(self, project: ProjectId) -> bool:
+        return True
+
     async def status(self) -> BenchStatus:
         return BenchStatus(podman="5.4.2")
 
-    async def gone(self) -> None:
+    async def restarted(self) -> AsyncIterator[Workbench]:
+        yield self
         await anyio.sleep_forever()
 
 

@@ -72,7 +72,7 @@ class Apart(Client):
                 raw = stream.extra(anyio.abc.SocketAttribute.raw_socket)
                 raw.setsockopt(1, 8, taking)  # SOL_SOCKET, SO_RCVBUF
             await stream.send(
-                f"GET {session}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
+                f"GET {session}/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
             )
             told = b""
             while b"connected to" not in told:

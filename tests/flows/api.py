@@ -12,6 +12,7 @@ import httpx2
 from appx.settings.settings import read_settings
 from appx.wiring import benches
 from appx.wiring.server import Server
+from appx.workbench.project_benches import ProjectBenches
 from appx.workbench.remote import RemoteBench
 from tests.contract.schema import check
 
@@ -140,8 +141,8 @@ async def serving(workspace: Path, **variables: str) -> AsyncIterator[Api]:
     await anyio.Path(workspace).mkdir(exist_ok=True)
     given = {"WORKSPACE_DIR": str(workspace), "AGENT_SERVER_TOKEN": TOKEN, "AGENT_SERVER_PORT": "0"}
     settings = read_settings(given | variables)
-    bench = benches.local(settings) if settings.workbench_socket is None else benches.remote(settings)
-    server = Server(settings, bench)
+    hands = benches.local(settings) if settings.workbench_socket is None else benches.hands(settings)
+    server = Server(settings, hands.bench, hands.accounts)
     async with anyio.create_task_group() as tasks:
         port: int = await tasks.start(server.run)
         async with client(port) as http:
@@ -149,5 +150,5 @@ async def serving(workspace: Path, **variables: str) -> AsyncIterator[Api]:
                 yield Api(http, server)
             finally:
                 server.stop()
-    if isinstance(bench, RemoteBench):
-        await bench.aclose()
+    if isinstance(hands.bench, RemoteBench | ProjectBenches):
+        await hands.bench.aclose()

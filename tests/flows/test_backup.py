@@ -25,6 +25,7 @@ from appx.backup.restore import Restored, restore
 from appx.domain.errors import AppxError, Conflict, Invalid, NoSpace, NotFound, Unavailable
 from appx.kit import clock
 from appx.wiring.benches import PATH, environment
+from appx.workbench.accounts import Shared
 from appx.workbench.bench import Command, CommandResult, OnOutput
 from appx.workbench.local import LocalBench
 from tests.flows.api import TOKEN, Api, serving
@@ -51,7 +52,7 @@ async def backup(workspace: Path, *, credentials: bool = False) -> bytes:
 
 async def put_back(data: bytes, workspace: Path, *, force: bool = False, hands: LocalBench | None = None) -> Restored:
     state, hands = workspace / ".pi-global", hands or bench(workspace)
-    return await restore(state, hands, io.BytesIO(data), force=force, on_step=lambda _: None)
+    return await restore(state, hands, Shared(), io.BytesIO(data), force=force, on_step=lambda _: None)
 
 
 def files(workspace: Path) -> dict[str, bytes]:
@@ -223,7 +224,7 @@ async def test_a_restore_that_is_cut_off_is_either_nothing_or_can_be_finished(
     if not place.begun(workspace / ".pi-global"):
         assert files(workspace) == before
         return
-    await place.finish(workspace / ".pi-global", usual)
+    await place.finish(workspace / ".pi-global", usual, Shared())
     assert not place.begun(workspace / ".pi-global")
     async with serving(workspace) as api:
         assert [each["id"] for each in (await api.ok("GET", "/v1/projects"))["projects"]] == ["shop"]
@@ -238,7 +239,7 @@ async def test_what_a_killed_restore_unpacked_is_removed_by_the_next_one(tmp_pat
     assert place.left(tmp_path / "new/.pi-global")
     await put_back(saved, tmp_path / "new")
     await put_back(saved, tmp_path / "new", force=True)  # twice in one second
-    await place.settle(tmp_path / "new/.pi-global", hands)
+    await place.settle(tmp_path / "new/.pi-global", hands, Shared())
     assert not place.left(tmp_path / "new/.pi-global")
     assert not [*(tmp_path / "new").rglob("*restore-1*")]
 

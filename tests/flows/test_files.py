@@ -240,7 +240,8 @@ async def test_a_client_that_leaves_in_the_middle_leaves_nothing(tmp_path: Path)
         await server.ok("POST", "/v1/projects", {"name": "demo"})
         for line in (f"PUT {DEMO}/files?path=a/b", f"POST {DEMO}/upload"):
             async with await anyio.connect_tcp("127.0.0.1", server.port) as stream:
-                head = f"{line} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 9999999\r\n\r\n"
+                head = f"{line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+                head += "Content-Length: 9999999\r\n\r\n"
                 await stream.send(head.encode() + b"x" * 1_000_000)
                 top = home(tmp_path)
                 with anyio.fail_after(5):
@@ -261,7 +262,7 @@ async def test_who_reads_slowly_or_leaves_costs_nothing(tmp_path: Path) -> None:
             async with await anyio.connect_tcp("127.0.0.1", server.port) as stream:
                 raw: socket.socket = stream.extra(anyio.abc.SocketAttribute.raw_socket)
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-                head = f"GET {DEMO}/{what} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+                head = f"GET {DEMO}/{what} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
                 await stream.send(head.encode())
                 assert b"200 OK" in await stream.receive(100)
                 await anyio.sleep(0.5)

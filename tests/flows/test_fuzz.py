@@ -27,13 +27,14 @@ CASES = 15
 
 CHECKS = (
     "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
-    "response_schema_conformance", "unsupported_method", "allow_header_conformance", "ignored_auth",
-    "use_after_free",
+    "response_schema_conformance", "unsupported_method", "allow_header_conformance", "use_after_free",
 )  # fmt: skip
-"""All but those that take the schema for the only rule: a name without any letter is valid by it, and refused."""
+"""All but those that take the schema for the only rule: a name without any letter is valid by it, and refused. And
+without ``ignored_auth``, which takes 429 for a way in; the test below asks every operation with a wrong token.
+"""
 
-EXCLUDED = "streamSessionEvents"
-"""A stream without an end. Other flows test it."""
+EXCLUDED = ("streamSessionEvents", "followApps")
+"""Streams without an end. Other flows test them."""
 
 
 async def schemathesis(
@@ -48,7 +49,7 @@ async def schemathesis(
         f"http://127.0.0.1:{server.port}/openapi.json",
         f"--header=Authorization: Bearer {TOKEN}",
         f"--checks={','.join(CHECKS)}",
-        f"--exclude-operation-id={EXCLUDED}",
+        *(f"--exclude-operation-id={each}" for each in EXCLUDED),
         "--phases=coverage,fuzzing,stateful", "--mode=all", f"--max-examples={cases}", f"--seed={seed}",
         "--generation-database=none", "--continue-on-failure", "--request-timeout=30", "--no-color", "--warnings=off",
     ]  # fmt: skip
@@ -82,8 +83,10 @@ async def test_without_the_token_every_operation_is_refused(api: Api) -> None:
             for method in operations:
                 for headers in ({}, {"Authorization": "Bearer wrong"}, {"Cookie": "appx_login=wrong"}):
                     answer = await stranger.request(method, path.replace("{", "").replace("}", ""), headers=headers)
-                    assert answer.status_code == 401, (method, path)
-                    assert answer.headers["www-authenticate"] == "Bearer"
+                    # After twenty wrong ones the address has to wait; who shows nothing is not counted.
+                    assert answer.status_code in ({401, 429} if headers else {401}), (method, path)
+                    told = {401: "www-authenticate", 429: "retry-after"}
+                    assert answer.headers[told[answer.status_code]]
                     check(answer.json(), "ErrorResponse")
 
 

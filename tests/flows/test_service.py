@@ -62,6 +62,8 @@ async def test_a_server_without_podman_says_that_it_is_not_ready(tmp_path: Path)
         status, ready = await api.call("GET", "/v1/readyz")
         assert (status == 200) is ready["ready"]
         assert ready["ready"] or "podman" in " ".join(ready["problems"])
+        assert set(ready["limits"]) == {"memory", "cpu", "pids"}
+        assert ready["projectLimits"] == {}, "without a workbench of its own nobody sets them"
 
 
 async def test_the_state_can_be_read_by_the_server_only(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ base_url() {
 }
 
 app_addresses() {
-	local first last
-	first="$(published 3000)"
-	last="$(published 3010)"
-	printf 'ports %s-%s on %s' "${first##*:}" "${last##*:}" "${first%:*}"
+	local ports
+	# A line for each port and, with IPv6, two.
+	ports="$("${engine[@]}" port "$name" | sed -nE '/^4001\//d; s/^([0-9]+)\/tcp -> (.*):[0-9]+$/\1 \2/p' | sort -n)"
+	printf 'ports %s-%s on %s' "$(sed -n '1s/ .*//p' <<<"$ports")" "$(sed -n '$s/ .*//p' <<<"$ports")" "$(sed -n '1s/.* //p' <<<"$ports")"
 }
 
 # published PORT: the address on this host behind a port of the container.

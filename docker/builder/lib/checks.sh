@@ -6,13 +6,15 @@ check_settings() {
 	[[ $name =~ ^[a-zA-Z0-9][a-zA-Z0-9_.-]*$ ]] || die "APPX_NAME is '$name': letters, digits, '_', '.', '-' only."
 	[[ $port =~ ^[0-9]{1,5}$ && $port -gt 0 && $port -lt 65536 ]] || die "APPX_PORT is '$port': it must be a port number."
 	[[ $app_ports =~ ^([0-9]+)-([0-9]+)$ ]] || die "APPX_APP_PORTS is '$app_ports': it must be a range such as 3000-3010."
-	((BASH_REMATCH[2] - BASH_REMATCH[1] == 10 && BASH_REMATCH[2] < 65536)) ||
-		die "APPX_APP_PORTS is '$app_ports': it must span 11 ports, because 3000-3010 are the ports inside."
+	((BASH_REMATCH[1] >= 1024 && BASH_REMATCH[1] < BASH_REMATCH[2] && BASH_REMATCH[2] < 65536 && BASH_REMATCH[2] - BASH_REMATCH[1] < 1000)) ||
+		die "APPX_APP_PORTS is '$app_ports': it must be a range of 2 to 1000 ports from 1024 to 65535."
+	if ((BASH_REMATCH[1] <= 4080 && BASH_REMATCH[2] >= 4001)); then die "APPX_APP_PORTS is '$app_ports': 4001 to 4080 are used inside."; fi
 	if ((port >= BASH_REMATCH[1] && port <= BASH_REMATCH[2])); then die "APPX_PORT $port lies in APPX_APP_PORTS $app_ports: choose another."; fi
-	local file
-	for file in "${LITELLM_MODELS_PATH:-}" "${AGENT_SERVER_TOKEN_FILE:-}"; do
-		if [[ -n $file && ! -r $file ]]; then die "no such file: $file (LITELLM_MODELS_PATH, AGENT_SERVER_TOKEN_FILE)"; fi
-	done
+	[[ $memory =~ ^(none|[1-9][0-9]*[bkmg]?)?$ ]] || die "APPX_MEMORY is '$memory': it must be an amount such as 4g, or none."
+	[[ $cpus =~ ^(none|[0-9]+([.][0-9]+)?)$ ]] || die "APPX_CPUS is '$cpus': it must be a number such as 1.5, or none."
+	if [[ -n ${LITELLM_MODELS_PATH:-} && ! -r $LITELLM_MODELS_PATH ]]; then die "no such file: $LITELLM_MODELS_PATH (LITELLM_MODELS_PATH)"; fi
+	if [[ -n ${APPX_TEMPLATE_DIR:-} && ! -d $APPX_TEMPLATE_DIR ]]; then die "no such directory: $APPX_TEMPLATE_DIR (APPX_TEMPLATE_DIR)"; fi
+	check_secrets
 }
 
 check_host() {
@@ -26,6 +28,9 @@ check_host() {
 	fi
 	if [[ -n ${LITELLM_MODELS_PATH:-} ]] && (((0$(stat -L -c %a "$LITELLM_MODELS_PATH") & 4) == 0)); then
 		die "the server's user must be able to read $LITELLM_MODELS_PATH: chmod o+r $LITELLM_MODELS_PATH"
+	fi
+	if [[ -n ${APPX_TEMPLATE_DIR:-} ]] && (((0$(stat -L -c %a "$APPX_TEMPLATE_DIR") & 5) != 5)); then
+		die "the server's user must be able to read $APPX_TEMPLATE_DIR: chmod -R o+rX $APPX_TEMPLATE_DIR"
 	fi
 	check_workspace_directory
 	check_id_range
@@ -91,7 +96,8 @@ publisher_of() {
 	} END { print found }'
 }
 
-# Tells whether a container was made with other settings than today's. Only names of variables go in, no value of a key.
+# Tells whether a container was made with other settings than today's. A secret is no part of it: a new one counts at once.
+# Of what may have a password in it, only the name goes in.
 settings_mark() {
 	local variable names=()
 	for variable in "${handed_over[@]}" LITELLM_MODELS_PATH; do
@@ -100,7 +106,7 @@ settings_mark() {
 	for variable in "${limits[@]}"; do
 		if [[ -n ${!variable:-} ]]; then names+=("$variable=${!variable}"); fi
 	done
-	printf '%s\n' "$image" "$bind" "$port" "$app_ports" "$workspace" "$storage" "${APPX_PIDS:-}" "${APPX_RUN_ARGS:-}" "${names[*]:-}" |
+	printf '%s\n' "$image" "$bind" "$port" "$app_ports" "$workspace" "$storage" "${APPX_PIDS:-}" "${APPX_MEMORY:-}" "${APPX_CPUS:-}" "${APPX_RUN_ARGS:-}" "${names[*]:-}" |
 		cksum | cut -d ' ' -f 1
 }
 

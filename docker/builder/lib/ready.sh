@@ -25,7 +25,7 @@ wait_until_ready() {
 	local started=$SECONDS
 	trap interrupted INT
 	deaths_before="$(deaths)"
-	on_terminal || say "Waiting for the server (at most $ready_within s; the first start loads the base images)."
+	on_terminal || say "Waiting for the server (at most $ready_within s)."
 	until until_true 1 is_ready_or_gone; do
 		((SECONDS - started < ready_within)) || explain_failure "'$name' was not ready within $ready_within s."
 		if on_terminal; then printf '\r\033[K%4d s  %.90s' $((SECONDS - started)) "$(last_log_line)"; fi
@@ -63,6 +63,6 @@ show_last_lines() {
 	printf -- '--- the last lines of its log:\n'
 	cat "$lines"
 	printf -- '---\n'
-	hint "$lines" || true
+	hint "$lines" || hint_at_apparmor "$lines" || true
 	rm -f "$lines"
 }

@@ -114,7 +114,7 @@ hand_over_files() {
 as_rootless() {
 	local variable handed=() directory
 	directory="$(runtime_directory)"
-	for variable in APPX_IMAGE APPX_PORT APPX_APP_PORTS APPX_RUN_ARGS APPX_PIDS http_proxy https_proxy no_proxy; do
+	for variable in APPX_IMAGE APPX_PORT APPX_APP_PORTS APPX_RUN_ARGS APPX_PIDS APPX_SLOW APPX_READY_SECONDS http_proxy https_proxy no_proxy; do
 		if [[ -n ${!variable:-} ]]; then handed+=("$variable=${!variable}"); fi
 	done
 	if [[ -S $directory/bus ]]; then handed+=("DBUS_SESSION_BUS_ADDRESS=unix:path=$directory/bus"); fi

@@ -7,6 +7,7 @@ from datetime import date
 from importlib import resources
 
 from appx.domain.deployment import Deployment, Target
+from appx.domain.egress import Egress
 from appx.domain.ids import ProjectId
 
 MAX_FILE = 32 * 1024
@@ -30,6 +31,8 @@ class Place:
     runtime: str
     ports: str
     deployment: Deployment | None
+    egress: Egress | None = None
+    """What may be reached; None where nothing is refused."""
 
 
 def base_prompt() -> str:
@@ -82,9 +85,22 @@ def deployment_section(place: Place) -> str:
         f"- label for everything that you run or build: appx.project={place.project}",
         f"- container runtime: {place.runtime}",
         f"- ports that reach the person's machine: {place.ports}",
+        *_reach(place.egress),
     ]
     targets = (("dev", deployment.dev), ("prod", deployment.prod))
     return "\n".join([*lines, *(_line(place.project, name, target) for name, target in targets)])
+
+
+def _reach(egress: Egress | None) -> tuple[str, ...]:
+    if egress is None:
+        return ()
+    hosts = ", ".join(egress.hosts) or "none"
+    told = {
+        "open": "every public address; private ones are refused",
+        "list": f"only these hosts, by HTTP and HTTPS on their usual ports: {hosts}. The person can change the list",
+        "none": "nothing. Work with what is here; the person can change this",
+    }
+    return (f"- what commands, builds and apps reach: {told[egress.policy]}",)
 
 
 def _line(project: ProjectId, name: str, target: Target | None) -> str:

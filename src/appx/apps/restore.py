@@ -2,6 +2,8 @@
 
 import logging
 
+import anyio
+
 from appx.domain.errors import AppxError
 from appx.podman import argv
 from appx.workbench.bench import Command, Workbench
@@ -9,14 +11,21 @@ from appx.workbench.bench import Command, Workbench
 logger = logging.getLogger(__name__)
 
 TIME_LIMIT = 300.0
+AT_ONCE = 3
+"""Workbenches of which the apps are started at the same time."""
 
 
 async def keep_restored(workbench: Workbench) -> None:
-    """Now, and whenever the workbench comes back: it may have lost what ran. Until cancelled."""
-    while True:
-        await restore(workbench)
-        await workbench.gone()
-        logger.warning("the workbench ended; apps are started again when it is back")
+    """Now, and whenever a workbench comes back: it may have lost what ran. Until cancelled."""
+    limiter = anyio.CapacityLimiter(AT_ONCE)
+
+    async def one(bench: Workbench) -> None:
+        async with limiter:
+            await restore(bench)
+
+    async with anyio.create_task_group() as tasks:
+        async for bench in workbench.restarted():
+            tasks.start_soon(one, bench)
 
 
 async def restore(workbench: Workbench) -> None:

@@ -5,14 +5,18 @@ Before the journal is written nothing has changed. After, every step can be done
 
 import os
 import shlex
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from anyio import to_thread
 from pydantic import BaseModel
 
 from appx.domain.errors import Unavailable
+from appx.domain.ids import ProjectId
 from appx.models.private_file import replace_private
+from appx.workbench.accounts import Accounts, account_of
 from appx.workbench.bench import Command, Workbench
 
 JOURNAL = "restoring.json"
@@ -31,13 +35,14 @@ AT_ONCE = 500
 class Journal(BaseModel):
     """``name``: of the staging directories. ``aside``: of those that get what was there.
 
-    ``files``: of the state. ``old``: projects that the backup does not have.
+    ``files``: of the state. ``old``: projects that the backup does not have. ``accounts``: of these, and of the others.
     """
 
     name: str
     aside: str
     files: tuple[str, ...]
     old: tuple[str, ...]
+    accounts: dict[str, int | None] = {}
 
 
 def left(state: Path) -> bool:
@@ -57,48 +62,86 @@ async def begin(state: Path, bench: Workbench, journal: Journal) -> None:
     await to_thread.run_sync(replace_private, state / JOURNAL, journal.model_dump_json().encode())
 
 
-async def settle(state: Path, bench: Workbench) -> None:
+async def settle(state: Path, bench: Workbench, accounts: Accounts) -> None:
     """Finish a restore that was cut off after it could be undone; remove what others unpacked."""
     if begun(state):
-        await finish(state, bench)
+        await finish(state, bench, accounts)
     for name in _unpacked(state):
-        await discard(state, bench, name)
+        await discard(state, bench, accounts, name)
 
 
-async def finish(state: Path, bench: Workbench) -> Journal:
-    """Do what the journal says."""
+def open_to_all(directory: Path) -> None:
+    """Make a directory of the server's in which each account puts what is its own, and touches nothing else."""
+    directory.mkdir(exist_ok=True)
+    directory.chmod(0o1777)
+
+
+async def finish(state: Path, bench: Workbench, accounts: Accounts) -> Journal:
+    """Do what the journal says, each project by its account: nobody else may."""
     journal = Journal.model_validate_json((state / JOURNAL).read_bytes())
-    for names in _batches(journal.old):
-        await _run(bench, _put_aside(journal, names))
-    await _run(bench, _put_in_place(journal))
+    for project, account in journal.accounts.items():
+        accounts.give(ProjectId(project), account)
+    staged = state.parent / f".{journal.name}"
+    new = await to_thread.run_sync(_names, staged)
+    if journal.accounts:  # anybody could have put more there
+        new = [name for name in new if name in journal.accounts]
+    await to_thread.run_sync(_make_aside, state.parent, journal, new)
+    for names in _batches(journal.old, accounts):
+        await _run(bench, _put_aside(journal, names), names[0])
+    for names in _batches(new, accounts):
+        await _run(bench, _put_in_place(journal, names), names[0])
+    await to_thread.run_sync(_drop, staged)
     await to_thread.run_sync(_replace_state, state, journal)
     (state / JOURNAL).unlink()
     await to_thread.run_sync(_sync, state)
     return journal
 
 
-async def discard(state: Path, bench: Workbench, name: str) -> None:
+async def discard(state: Path, bench: Workbench, accounts: Accounts, name: str) -> None:
     """Remove what was unpacked: what the server has last, so that after a kill it tells what there is to remove."""
-    await _run(bench, f"rm -rf .{name} 2>/dev/null || podman unshare rm -rf .{name}")
+    staged = state.parent / f".{name}"
+    for each in await to_thread.run_sync(_names, staged):
+        account = account_of((staged / each).lstat().st_uid)
+        owner = ProjectId(f".account-{account}")  # no project can have this id
+        accounts.give(owner, account)
+        path = shlex.quote(f".{name}/{each}")
+        await _run(bench, f"rm -rf -- {path} 2>/dev/null || podman unshare rm -rf -- {path}", owner)
+    await to_thread.run_sync(_drop, staged)
     await to_thread.run_sync(_remove, state / name)
 
 
 def _put_aside(journal: Journal, names: Sequence[str]) -> str:
     """Projects that the backup does not have."""
     return (
-        f"set -eu; aside=.{journal.aside}; mkdir -p -m 755 $aside; for name in {shlex.join(names)}; do "
+        f"set -eu; aside=.{journal.aside}; for name in {shlex.join(names)}; do "
         'if [ -e "$name" ] || [ -L "$name" ]; then mv -T "$name" "$aside/$name"; fi; done; sync .'
     )
 
 
-def _put_in_place(journal: Journal) -> str:
+def _put_in_place(journal: Journal, names: Sequence[str]) -> str:
     """Each project of the backup in the place of the one of its name. Done again, it does what is left."""
     return (
-        f"set -eu; shopt -s nullglob; new=.{journal.name}; aside=.{journal.aside}; "
-        'for path in "$new"/*; do name="${path##*/}"; '
-        'if [ -e "$name" ] || [ -L "$name" ]; then mkdir -p -m 755 "$aside"; mv -T "$name" "$aside/$name"; fi; '
-        'mv -T "$path" "$name"; done; if [ -d "$new" ]; then rmdir "$new"; fi; sync .'
+        f"set -eu; new=.{journal.name}; aside=.{journal.aside}; for name in {shlex.join(names)}; do "
+        'if [ ! -e "$new/$name" ]; then continue; fi; '
+        'if [ -e "$name" ] || [ -L "$name" ]; then mv -T "$name" "$aside/$name"; fi; '
+        'mv -T "$new/$name" "$name"; done; sync .'
     )
+
+
+def _make_aside(workspace: Path, journal: Journal, new: Sequence[str]) -> None:
+    """When there is something to put there."""
+    if any(os.path.lexists(workspace / name) for name in (*journal.old, *new)):
+        open_to_all(workspace / f".{journal.aside}")
+
+
+def _names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
+
+
+def _drop(directory: Path) -> None:
+    """An empty one; what somebody put into it is his own, and stays."""
+    with suppress(OSError):
+        directory.rmdir()
 
 
 def _replace_state(state: Path, journal: Journal) -> None:
@@ -144,12 +187,18 @@ def _sync(directory: Path) -> None:
         os.close(descriptor)
 
 
-async def _run(bench: Workbench, line: str) -> None:
-    done = await bench.run(Command(line=line, project=None, time_limit=SECONDS))
+async def _run(bench: Workbench, line: str, project: str | None = None) -> None:
+    whose = None if project is None else ProjectId(project)
+    done = await bench.run(Command(line=line, project=whose, at_top=True, time_limit=SECONDS))
     if done.code != 0:
         raise Unavailable(f"The workbench could not restore the projects: {done.output.strip()}")
 
 
-def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(names), AT_ONCE):
-        yield names[start : start + AT_ONCE]
+def _batches(names: Sequence[str], accounts: Accounts) -> Iterator[Sequence[str]]:
+    """Those of one account."""
+    of = defaultdict(list)
+    for name in names:
+        of[accounts.of(ProjectId(name))].append(name)
+    for found in of.values():
+        for start in range(0, len(found), AT_ONCE):
+            yield found[start : start + AT_ONCE]

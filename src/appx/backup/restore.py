@@ -13,10 +13,12 @@ from appx.backup import place
 from appx.backup.format import About
 from appx.backup.make import OnStep
 from appx.backup.place import Journal
-from appx.backup.stage import stage
+from appx.backup.stage import Bench, stage
 from appx.domain.errors import AppxError, Conflict
+from appx.domain.ids import ProjectId
 from appx.kit import clock
 from appx.store.snapshot import projects_of
+from appx.workbench.accounts import Accounts
 from appx.workbench.bench import Workbench
 
 
@@ -29,13 +31,16 @@ class Restored:
     aside: str
 
 
-async def restore(state: Path, bench: Workbench, file: IO[bytes], *, force: bool, on_step: OnStep) -> Restored:
+async def restore(
+    state: Path, bench: Workbench, accounts: Accounts, file: IO[bytes], *, force: bool, on_step: OnStep
+) -> Restored:
     """Put the backup ``file`` in the place of the server's directory ``state`` and of the projects of ``bench``.
 
+    A project that is there keeps its account, since its containers and images are that account's.
     The caller holds the workspace: no server runs. Raises Conflict when there are projects and not ``force``;
     what ``stage`` raises, and then nothing was changed.
     """
-    await place.settle(state, bench)
+    await place.settle(state, bench, accounts)
     old = await to_thread.run_sync(projects_of, state / "appx.db")
     if old != [] and not force:
         what = "a database that cannot be read" if old is None else f"{len(old)} projects"
@@ -43,13 +48,16 @@ async def restore(state: Path, bench: Workbench, file: IO[bytes], *, force: bool
     stamp = f"{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     name, aside = f"{place.STAGING}{stamp}", f"before-restore-{stamp}"
     try:
-        staged = await stage(file, state / name, bench, into=f".{name}", on_step=on_step)
+        there = Bench(bench=bench, accounts=accounts, known=frozenset(old or []), into=f".{name}")
+        staged = await stage(file, state / name, there, on_step=on_step)
         lost = tuple(sorted(set(old or []) - set(staged.projects)))
-        await place.begin(state, bench, Journal(name=name, aside=aside, files=staged.files, old=lost))
+        accounts_of = {each: accounts.of(ProjectId(each)) for each in (*lost, *staged.projects)}
+        journal = Journal(name=name, aside=aside, files=staged.files, old=lost, accounts=accounts_of)
+        await place.begin(state, bench, journal)
     except BaseException:
         if not place.begun(state):
             with anyio.CancelScope(shield=True), suppress(AppxError):
-                await place.discard(state, bench, name)
+                await place.discard(state, bench, accounts, name)
         raise
-    await place.finish(state, bench)
+    await place.finish(state, bench, accounts)
     return Restored(about=staged.about, projects=staged.projects, aside=aside)

@@ -11,10 +11,12 @@ from anyio import to_thread
 from appx.backup import format as form
 from appx.backup.format import About
 from appx.backup.make import OnStep
+from appx.backup.place import open_to_all
 from appx.backup.reader import DAMAGED, Reader
 from appx.domain.errors import Invalid, NoSpace, Unavailable
 from appx.domain.ids import ProjectId
-from appx.store.snapshot import settle
+from appx.store.snapshot import set_accounts, settle
+from appx.workbench.accounts import Accounts
 from appx.workbench.bench import Workbench
 
 T = TypeVar("T")
@@ -33,20 +35,41 @@ class Staged:
     projects: tuple[str, ...]
 
 
-async def stage(file: IO[bytes], beside: Path, bench: Workbench, *, into: str, on_step: OnStep) -> Staged:
-    """The state to the new directory ``beside``, projects to the workspace's directory ``into``; then verify.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """Where projects are unpacked: to the workspace's directory ``into``, each by its account.
+
+    ``known``: projects that are there and keep theirs; others take one that is free.
+    """
+
+    bench: Workbench
+    accounts: Accounts
+    known: frozenset[str]
+    into: str
+
+    async def account(self, project: ProjectId, met: set[str]) -> None:
+        if project not in self.known and project not in met:
+            met.add(project)
+            await self.accounts.take(project)
+
+
+async def stage(file: IO[bytes], beside: Path, there: Bench, *, on_step: OnStep) -> Staged:
+    """The state to the new directory ``beside``, projects to ``there``; then verify.
 
     Raises Invalid for what is no backup, damaged, or made by a newer appx; NoSpace, Unavailable.
     """
     reader = await _off(Reader, file)
     await _off(beside.mkdir, 0o700)
+    await _off(open_to_all, beside.parent.parent / there.into)
     files: list[str] = []
+    met: set[str] = set()
     place = _Place(reader, await _off(reader.next))
     while place.name is not None:
         project = form.project_of(place.name)
         on_step(project or place.name)
         if project is not None:
-            await _unpack(place, project, bench, into)
+            await there.account(project, met)
+            await _unpack(place, project, there.bench, there.into)
             continue
         if place.name not in ALLOWED:
             raise Invalid(DAMAGED.format(f": {place.name} has no place in it"))
@@ -56,6 +79,10 @@ async def stage(file: IO[bytes], beside: Path, bench: Workbench, *, into: str, o
     if "appx.db" not in files:
         raise Invalid(DAMAGED.format(": the database is missing"))
     projects = await _off(lambda: settle(beside / "appx.db", beside.parent.parent))
+    for each in projects:
+        await there.account(ProjectId(each), met)
+    accounts = {each: there.accounts.of(ProjectId(each)) for each in projects}
+    await _off(set_accounts, beside / "appx.db", accounts)
     return Staged(about=reader.about, files=tuple(files), projects=tuple(projects))
 
 

@@ -55,8 +55,8 @@ def finish_restore(settings: Settings) -> None:
     from appx.backup.place import left, settle  # noqa: PLC0415
 
     async def rest() -> None:
-        async with benches.chosen(settings, path=os.environ["PATH"]) as bench:
-            await settle(settings.state_dir, bench)
+        async with benches.chosen(settings, path=os.environ["PATH"]) as hands:
+            await settle(settings.state_dir, hands.bench, hands.accounts)
 
     if left(settings.state_dir):
         anyio.run(rest)
@@ -73,9 +73,9 @@ async def _backup(settings: Settings, file: str, with_credentials: bool, force: 
                 await to_thread.run_sync(write, data)
             progress.add(len(data))
 
-        async with benches.chosen(settings, path=os.environ["PATH"]) as bench:
+        async with benches.chosen(settings, path=os.environ["PATH"]) as hands:
             done = await make(
-                settings.state_dir, bench, sink, credentials=with_credentials, on_step=progress.step
+                settings.state_dir, hands.bench, sink, credentials=with_credentials, on_step=progress.step
             )  # fmt: skip
         progress.step("verifying")
     progress.end()
@@ -89,8 +89,10 @@ async def _restore(settings: Settings, source: IO[bytes], force: bool) -> None: 
     from appx.backup.restore import restore as restoring  # noqa: PLC0415
 
     progress = Progress()
-    async with benches.chosen(settings, path=os.environ["PATH"]) as bench:
-        done = await restoring(settings.state_dir, bench, source, force=force, on_step=progress.step)
+    async with benches.chosen(settings, path=os.environ["PATH"]) as hands:
+        done = await restoring(
+            settings.state_dir, hands.bench, hands.accounts, source, force=force, on_step=progress.step
+        )
     progress.end()
     about = done.about
     click.echo(

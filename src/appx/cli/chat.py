@@ -7,7 +7,7 @@ import click
 import httpx2
 
 from appx.cli.client import Client
-from appx.cli.questions import ask
+from appx.cli.questions import ask, is_question
 from appx.cli.screen import Screen
 
 RECONNECTS = 5
@@ -59,7 +59,7 @@ class Talk:
             try:
                 for number, event in self._client.events(f"{self._path}/events", after=self._seq):
                     self._seq = number or self._seq
-                    if event["type"] == "extension_ui_request" and event["method"] != "notify":
+                    if is_question(event):
                         self._answer(event)
                     code = self._screen.show(event)
                     if code is not None:

@@ -12,13 +12,15 @@ url_option = click.option(
     "--url", envvar="APPX_URL", default="http://127.0.0.1:4001", show_default=True, help="Where the server is."
 )
 
+PATIENCE = 60.0
+
 
 class Client:
     """JSON in and out; what goes wrong is a sentence."""
 
     def __init__(self, url: str, token: str) -> None:
         self._http = httpx2.Client(
-            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60.0, trust_env=False
+            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE, trust_env=False
         )
         self._url = url
 
@@ -31,13 +33,24 @@ class Client:
     def get(self, path: str, *, accept: tuple[int, ...] = (200,)) -> Any:  # noqa: ANN401  JSON
         return self._call("GET", path, accept=accept)
 
-    def post(self, path: str, body: object = None) -> Any:  # noqa: ANN401  JSON
-        return self._call("POST", path, body=body)
+    def post(self, path: str, body: object = None, *, patience: float = PATIENCE) -> Any:  # noqa: ANN401  JSON
+        """``patience``: seconds that the answer may take."""
+        return self._call("POST", path, body=body, patience=patience)
 
-    def events(self, path: str, *, after: int) -> Iterator[tuple[int | None, dict[str, Any]]]:
-        """The events of a session with their numbers; ends when the server ends the stream."""
-        ask = {"after": str(after), "deltas": "lean"}
+    def put(self, path: str, body: object) -> Any:  # noqa: ANN401  JSON
+        return self._call("PUT", path, body=body)
+
+    def delete(self, path: str) -> Any:  # noqa: ANN401  JSON
+        return self._call("DELETE", path)
+
+    def events(self, path: str, *, after: int | None = None) -> Iterator[tuple[int | None, dict[str, Any]]]:
+        """The events of a stream with their numbers, until the server ends it. ``after``: a record of a session."""
+        # None, because {} would take away the query that the path has.
+        ask = None if after is None else {"after": str(after), "deltas": "lean"}
         with self._http.stream("GET", path, params=ask, timeout=httpx2.Timeout(60.0)) as answer:
+            if answer.status_code != 200:
+                answer.read()
+                raise click.ClickException(_sentence(answer))
             number: int | None = None
             for line in answer.iter_lines():
                 if line.startswith("id: "):
@@ -61,9 +74,17 @@ class Client:
         except httpx2.TransportError as error:
             raise click.ClickException(f"The connection to {self._url} broke off: {error}") from error
 
-    def _call(self, method: str, path: str, *, body: object = None, accept: tuple[int, ...] = (200,)) -> Any:  # noqa: ANN401
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        accept: tuple[int, ...] = (200,),
+        patience: float = PATIENCE,
+    ) -> Any:  # noqa: ANN401
         try:
-            answer = self._http.request(method, path, json=body)
+            answer = self._http.request(method, path, json=body, timeout=httpx2.Timeout(PATIENCE, read=patience))
         except httpx2.TransportError as error:
             raise click.ClickException(f"The server at {self._url} does not answer: {error}") from error
         if answer.status_code not in accept:

@@ -68,18 +68,30 @@ def get(client: Client, project: str, path: str, to: Path | None, *, zipped: boo
     zipped = zipped or not name
     query = {"path": path} | ({"all": "true"} if everything else {})
     target = to or Path(f"{name or project}.zip" if zipped else name)
+    _save(client, project, "download" if zipped else "files", query, target)
+
+
+def _save(client: Client, project: str, what: str, query: dict[str, str], target: Path) -> None:
     if target.exists():
         raise click.ClickException(f"{target} is there already. Name another file with --to.")
     part = target.with_name(f"{target.name}.part")
     try:
-        what = _place(project, "download" if zipped else "files")
-        with client.stream("GET", what, query) as answer, part.open("wb") as file:
+        with client.stream("GET", _place(project, what), query) as answer, part.open("wb") as file:
             for data in answer.iter_raw():
                 file.write(data)
         part.rename(target)
     finally:
         part.unlink(missing_ok=True)
     click.echo(f"{target}: {target.stat().st_size:,} bytes")
+
+
+@files.command()
+@click.pass_obj
+@project_argument
+@click.option("--to", type=click.Path(path_type=Path), help="The file to write; else PROJECT.bundle, here.")
+def bundle(client: Client, project: str, to: Path | None) -> None:
+    """Fetch the repository as a git bundle: branches, tags and checkpoints. `git clone` takes it."""
+    _save(client, project, "bundle", {}, to or Path(f"{project}.bundle"))
 
 
 @files.command()
@@ -98,7 +110,7 @@ def put(client: Client, project: str, file: str, path: str | None, *, unzip: boo
         method, what, query = "POST", "upload", {"path": path or "."} | ({"replace": "true"} if replace else {})
     with (
         click.open_file(file, "rb") as source,
-        client.stream(method, _place(project, what), query, _parts(source)) as answer,
+        client.stream(method, _place(project, what), query, parts_of(source)) as answer,
     ):
         answer.read()
         done = answer.json()
@@ -138,7 +150,7 @@ def _asked(client: Client, project: str, what: str, query: dict[str, str]) -> An
         return answer.json()
 
 
-def _parts(file: IO[bytes]) -> Iterator[bytes]:
+def parts_of(file: IO[bytes]) -> Iterator[bytes]:
     while data := file.read(PART_BYTES):
         yield data
 

@@ -1,13 +1,13 @@
 """The ``appx`` command."""
 
 import os
-from functools import partial
 
 import anyio
 import click
 from typing_extensions import override
 
-from appx.cli import backups, files
+from appx.cli import apps, backups, egress, files, keys, model_access, projects, shell
+from appx.cli import audit as audits
 from appx.cli import chat as chatting
 from appx.cli import usage as tables
 from appx.cli.access import api_token
@@ -17,6 +17,9 @@ from appx.settings.settings import Settings, manual, read_settings
 from appx.wiring import benches
 from appx.wiring.logs import log_to_stderr
 from appx.wiring.state import only_one
+
+NOTHING_TO_DO = 100
+"""The exit code of a workbench that ends for want of work; its service knows it."""
 
 
 class Failing(click.Group):
@@ -48,7 +51,18 @@ def main() -> None:
 
 main.add_command(backups.backup)
 main.add_command(backups.restore)
+main.add_command(projects.new)
+main.add_command(projects.templates)
 main.add_command(files.files)
+main.add_command(apps.deploy)
+main.add_command(apps.rollback)
+main.add_command(apps.app)
+main.add_command(shell.shell)
+main.add_command(keys.keys)
+main.add_command(audits.audit)
+main.add_command(model_access.model_access)
+main.add_command(egress.egress)
+main.add_command(egress.egress_policy)
 
 
 @main.command()
@@ -60,9 +74,9 @@ def serve(*, local: bool, verbose: bool) -> None:
 
     settings = _settings(verbose=verbose)
     with only_one(settings):
-        bench = benches.local(settings, path=os.environ["PATH"]) if local else benches.remote(settings)
         backups.finish_restore(settings)
-        server = Server(settings, bench)
+        hands = benches.local(settings, path=os.environ["PATH"]) if local else benches.hands(settings)
+        server = Server(settings, hands.bench, hands.accounts)
         anyio.run(server.run, backend_options={"use_uvloop": True})
 
 
@@ -70,7 +84,8 @@ def serve(*, local: bool, verbose: bool) -> None:
 @click.option("--verbose", is_flag=True, help="Log more: as AGENT_SERVER_LOG_LEVEL=debug does.")
 def workbench(*, verbose: bool) -> None:
     """Run the workbench: files and commands for a server, on a unix socket. It needs no key and must see none."""
-    anyio.run(partial(benches.serve, _settings(verbose=verbose)), backend_options={"use_uvloop": True})
+    if anyio.run(benches.serve, _settings(verbose=verbose), backend_options={"use_uvloop": True}):
+        raise SystemExit(NOTHING_TO_DO)
 
 
 @main.command(name="settings")
@@ -102,11 +117,11 @@ def health(url: str) -> None:
     """Say whether the server, its workbench and podman work; the exit code tells, too."""
     with Client(url, api_token()) as client:
         ready = client.get("/v1/readyz", accept=(200, 503))
-    for problem in ready["problems"]:
-        click.echo(problem, err=True)
+    for sentence in (*ready["problems"], *ready["notes"]):
+        click.echo(sentence, err=True)
     if not ready["ready"]:
         raise SystemExit(1)
-    click.echo(f"ready, podman {ready['podman']}")
+    click.echo(f"ready, podman {ready['podman']}, limits of apps: {_enforced(ready['limits'])}")
 
 
 @main.command()
@@ -131,6 +146,11 @@ def chat(url: str, project: str, prompt: str | None, *, new: bool) -> None:
     """
     with Client(url, api_token()) as client:
         raise SystemExit(chatting.chat(client, project, prompt, new=new))
+
+
+def _enforced(limits: dict[str, bool]) -> str:
+    names = [name for name, enforced in limits.items() if enforced]
+    return ", ".join(names) or "none, because podman has no cgroups of its own here"
 
 
 def _settings(*, verbose: bool) -> Settings:

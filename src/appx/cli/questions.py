@@ -9,6 +9,11 @@ import click
 from appx.cli.screen import harmless
 
 
+def is_question(event: Mapping[str, Any]) -> bool:
+    """Whether somebody waits for an answer: other events of the kind only tell, such as that of a checkpoint."""
+    return event["type"] == "extension_ui_request" and event["method"] not in {"notify", "setStatus"}
+
+
 def ask(question: Mapping[str, Any]) -> dict[str, object]:
     """The body of the answer: ``{"value"}``, ``{"confirmed"}``, or ``{"cancelled"}`` when nobody wants to or can."""
     if not sys.stdin.isatty():

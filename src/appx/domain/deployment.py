@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+DEPLOYMENT_FILE = ".pi/deployment.json"
+"""Where the server writes it, in each project."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -9,6 +12,8 @@ class Target:
 
     port: int | None = None
     url: str | None = None
+    note: str | None = None
+    """Why it has no port, for who reads the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,5 +35,5 @@ def _targets(deployment: Deployment) -> tuple[tuple[str, Target | None], ...]:
 
 
 def _target(target: Target) -> dict[str, object]:
-    both: tuple[tuple[str, object], ...] = (("port", target.port), ("url", target.url))
-    return {name: value for name, value in both if value is not None}
+    every: tuple[tuple[str, object], ...] = (("port", target.port), ("url", target.url), ("note", target.note))
+    return {name: value for name, value in every if value is not None}

@@ -60,10 +60,10 @@ def _used_up(limits: Limits, session: Spent, day: Spent) -> Iterator[str]:
         yield f"This session took {numbers} tokens that one may take (APPX_MAX_SESSION_TOKENS). {NEW_SESSION}"
     if limits.day_cost is not None and day.cost >= limits.day_cost:
         numbers = f"{dollars(day.cost)} of the {dollars(limits.day_cost)}"
-        yield f"All sessions together cost {numbers} that a day may cost (APPX_MAX_DAY_COST). {NEW_DAY}"
+        yield f"Sessions and apps together cost {numbers} that a day may cost (APPX_MAX_DAY_COST). {NEW_DAY}"
     if limits.day_tokens is not None and day.tokens >= limits.day_tokens:
         numbers = f"{day.tokens:,} of the {limits.day_tokens:,}"
-        yield f"All sessions together took {numbers} tokens that a day may take (APPX_MAX_DAY_TOKENS). {NEW_DAY}"
+        yield f"Sessions and apps together took {numbers} tokens that a day may take (APPX_MAX_DAY_TOKENS). {NEW_DAY}"
 
 
 NEW_SESSION = "Begin a new session, or raise the limit and prompt again."

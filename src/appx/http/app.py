@@ -4,18 +4,24 @@ import json
 from importlib import metadata
 
 from fastapi import FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
-from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from appx.http import (
+    apps,
     archives,
+    audit,
     checkpoints,
     choices,
     compaction,
+    deployments,
+    disk,
+    docs,
+    egress,
     errors,
     files,
+    handed,
     mcp,
+    model_access,
     models,
     projects,
     providers,
@@ -23,14 +29,48 @@ from appx.http import (
     searches,
     service,
     sessions,
+    shells,
     subscriptions,
+    templates,
     transfer,
     usage,
 )
 from appx.http.auth import Guard
+from appx.http.cors import Cors
 from appx.http.document import DocumentedApp
+from appx.http.hosts import Hosts
 from appx.http.limits import BodyLimit
 from appx.http.parts import Parts
+from appx.http.walls import Walls
+from appx.http.watch import Changes, Doors, changes
+
+PARTS = (
+    service,
+    models,
+    providers,
+    handed,
+    subscriptions,
+    projects,
+    templates,
+    egress,
+    apps,
+    deployments,
+    disk,
+    shells,
+    files,
+    archives,
+    searches,
+    mcp,
+    model_access,
+    sessions,
+    choices,
+    questions,
+    compaction,
+    transfer,
+    checkpoints,
+    usage,
+    audit,
+)
 
 DESCRIPTION = """\
 The agent-server of appx. Every path below `/v1` needs `Authorization: Bearer TOKEN` or the cookie of a login link.
@@ -38,14 +78,19 @@ Errors are `{"error": "a sentence"}`.
 """
 
 
-def make_app(parts: Parts) -> FastAPI:
+def make_app(parts: Parts) -> ASGIApp:
+    """From the inside out: nothing is counted or written of whom the walls further out turn away."""
     app = _api()
     app.state.parts = parts
     errors.install(app)
-    _add_docs(app)
-    app.add_middleware(BodyLimit, uploads=parts.max_upload)
-    app.add_middleware(Guard, gate=parts.gate)
-    return app
+    docs.add(app)
+    made: ASGIApp = BodyLimit(app, uploads=parts.max_upload)
+    made = Changes(made, parts.audit, changes(route for part in PARTS for route in part.routes.routes))
+    made = Guard(made, parts.gate)
+    made = Doors(made, parts.audit)
+    made = Cors(made, parts.origins)
+    made = Hosts(made, parts.hosts)
+    return Walls(made)
 
 
 def openapi_document() -> str:
@@ -63,39 +108,6 @@ def _api() -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
-    for part in (
-        service,
-        models,
-        providers,
-        subscriptions,
-        projects,
-        files,
-        archives,
-        searches,
-        mcp,
-        sessions,
-        choices,
-        questions,
-        compaction,
-        transfer,
-        checkpoints,
-        usage,
-    ):
+    for part in PARTS:
         app.include_router(part.routes)
     return app
-
-
-def _add_docs(app: FastAPI) -> None:
-    """``/docs`` without any other host: the package fastapi-swagger carries the files of Swagger UI."""
-    app.mount("/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]))
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url="/openapi.json",
-            title=app.title,
-            swagger_js_url="/swagger/swagger-ui-bundle.js",
-            swagger_css_url="/swagger/swagger-ui.css",
-            swagger_favicon_url="/swagger/favicon-32x32.png",
-            swagger_ui_parameters={"tryItOutEnabled": True, "displayRequestDuration": True},
-        )

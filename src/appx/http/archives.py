@@ -1,5 +1,6 @@
-"""The routes by which a project's files leave and come in as a zip archive."""
+"""The routes by which a project's files leave and come in: as a zip archive, and out as a git bundle."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import PurePosixPath
 from typing import Annotated
 
@@ -11,8 +12,10 @@ from appx.http.file_bodies import Path, UploadResponse
 from appx.http.files import BYTES, CONFLICT
 from appx.http.parts import Here, ThisProject
 from appx.http.streamed import Sender, Streamed
+from appx.workbench.tree import Take
 
 ZIP = "application/zip"
+BUNDLE = "application/octet-stream"
 MAX_LEFT_OUT = 100
 
 routes = APIRouter(prefix="/v1/projects/{projectId}", tags=["files"])
@@ -35,18 +38,25 @@ async def download_files(
     everything: Annotated[bool, Query(alias="all", description="Also .git and what git ignores.")] = False,
 ) -> Response:
     """A directory or a file as a zip archive, without .git and what git ignores. Links stay links."""
-    name = f"{PurePosixPath(path).name or project.id}.zip"
-    headers = {**inert.WALLS, "Content-Type": ZIP, "Content-Disposition": inert.disposition("attachment", name)}
+    return _streamed(
+        f"{PurePosixPath(path).name or project.id}.zip",
+        ZIP,
+        lambda take: parts.workbench.tree.zip(project.id, path, take, everything=everything),
+    )
 
-    async def send(sender: Sender) -> None:
-        async def take(data: bytes) -> None:
-            if not sender.begun:
-                await sender.begin(200, headers)
-            await sender.body(data)
 
-        await parts.workbench.tree.zip(project.id, path, take, everything=everything)
-
-    return Streamed(send)
+@routes.get(
+    "/bundle",
+    operation_id="downloadBundle",
+    response_class=Response,
+    responses={
+        200: {"content": {BUNDLE: BYTES}, "description": "A git bundle."},
+        409: {"model": ErrorResponse, "description": "There is nothing in the repository."},
+    },
+)
+async def download_bundle(*, parts: Here, project: ThisProject) -> Response:
+    """The project's repository: its branches, tags and checkpoints, with the files as they are now as the newest."""
+    return _streamed(f"{project.id}.bundle", BUNDLE, lambda take: parts.checkpoints.bundle(project.id, take))
 
 
 @routes.post(
@@ -62,12 +72,30 @@ async def upload_files(
     request: Request,
     path: Path = ".",
     replace: Annotated[bool, Query(description="Whether files of the same names are replaced.")] = False,
+    unwrap: Annotated[
+        bool, Query(description="Without the one directory that all of it is in, if there is one.")
+    ] = False,
 ) -> UploadResponse:
     """Unpack a zip archive into a directory: all of it, or on any error nothing."""
-    done = await parts.workbench.tree.unzip(project.id, path, request.stream(), replace=replace)
+    done = await parts.workbench.tree.unzip(project.id, path, request.stream(), replace=replace, unwrap=unwrap)
     return UploadResponse(
         files=done.files,
         size=done.size,
         left_out=list(done.left_out[:MAX_LEFT_OUT]),
         left_out_count=len(done.left_out),
     )
+
+
+def _streamed(name: str, kind: str, work: Callable[[Take], Awaitable[None]]) -> Response:
+    """What ``work`` gives, to be saved as ``name``."""
+    headers = {**inert.WALLS, "Content-Type": kind, "Content-Disposition": inert.disposition("attachment", name)}
+
+    async def send(sender: Sender) -> None:
+        async def take(data: bytes) -> None:
+            if not sender.begun:
+                await sender.begin(200, headers)
+            await sender.body(data)
+
+        await work(take)
+
+    return Streamed(send)

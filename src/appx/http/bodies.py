@@ -1,14 +1,16 @@
 """The bodies of requests and answers, named as the contract names them."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from appx.domain import deployment as domain
 from appx.http.shapes import AgentMessage, Published
 from appx.kit import clock
+from appx.podman.apps import Limits
 from appx.projects.rows import Project
 from appx.sessions import row as sessions
+from appx.workbench.bench import AppLimits
 
 MAX_PROMPT = 1_000_000
 MAX_PICTURES = 20
@@ -61,10 +63,39 @@ class HealthResponse(Answer):
     """Readers of each session's event stream."""
 
 
+class LimitsOfApps(Answer):
+    """Which limits of an app the kernel enforces; without cgroup v2 none."""
+
+    memory: bool
+    cpu: bool
+    pids: bool
+
+
+class LimitsOfProjects(Answer):
+    """What all apps of a project may take together, as far as it is set and the kernel enforces it."""
+
+    memory: int | None = None
+    """Bytes."""
+    cpu: float | None = None
+    pids: int | None = None
+
+    @classmethod
+    def of(cls, wanted: Limits, enforced: AppLimits) -> Self:
+        return cls(
+            memory=wanted.memory if enforced.memory else None,
+            cpu=wanted.cpus if enforced.cpu else None,
+            pids=wanted.processes,
+        )
+
+
 class ReadyResponse(Answer):
     ready: bool
     podman: str
     problems: list[str]
+    notes: list[str]
+    """What works, but not as it could, and why."""
+    limits: LimitsOfApps
+    project_limits: Annotated[LimitsOfProjects, Field(alias="projectLimits")]
 
 
 class LoginCodeResponse(Answer):
@@ -85,9 +116,18 @@ class Deployment(Answer):
         return domain.Deployment(dev=_as_domain(self.dev), prod=_as_domain(self.prod))
 
 
+class ImportRequest(Body):
+    git: Annotated[str, Field(min_length=1)]
+    """The address of a git repository, `https://…` or `http://…`, without a name or password."""
+
+
 class CreateProjectRequest(Body):
     name: Annotated[str, Field(min_length=1)]
     deployment: Deployment | None = None
+    template: Annotated[str | None, Field(min_length=1, max_length=63)] = None
+    """What it begins with, when it is made: the name of a template of `GET /v1/templates`."""
+    import_: Annotated[ImportRequest | None, Field(alias="import")] = None
+    """What it begins with in place of a template."""
 
 
 class ProjectInfo(Answer):

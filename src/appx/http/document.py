@@ -20,7 +20,10 @@ MEANINGS = {
     401: "There is no token, or a wrong one.",
     403: "A change with a login cookie, and not from appx's own pages.",
     404: "Something that the path names does not exist.",
+    408: "The body came too slowly.",
     413: "The body is too large.",
+    414: "The address of the request is too long.",
+    429: "Too many wrong tokens, cookies or login codes came from this address. `Retry-After` says how long to wait.",
     503: "The server is stopping, or a part that it needs does not answer. Try again later.",
     507: "The disk is full. Nothing was changed.",
 }
@@ -68,12 +71,14 @@ def _errors(path: str, method: str, operation: Json) -> Iterator[int]:
     changes = method != "get"
     if "parameters" in operation or "requestBody" in operation:
         yield 400
+    if "parameters" in operation:
+        yield 414
     if "{" in path:
         yield 404
     if path.startswith(GUARDED):
-        yield from (401, 503)
+        yield from (401, 429, 503)
     if changes:
-        yield from (403, 413, 507)
+        yield from (403, 408, 413, 507)
 
 
 def _declare(operation: Json, errors: list[int]) -> None:
@@ -83,6 +88,6 @@ def _declare(operation: Json, errors: list[int]) -> None:
         body = {"application/json": {"schema": {"$ref": f"{SCHEMAS}{ErrorResponse.__name__}"}}}
         responses.setdefault(str(status), {"description": MEANINGS[status], "content": body})
     operation["responses"] = dict(sorted(responses.items()))
-    stream = responses["200"].get("content", {}).get(EVENTS)
-    if stream is not None:
+    stream = responses.get("200", {}).get("content", {}).get(EVENTS)
+    if stream is not None and not stream:
         stream["schema"] = {"$ref": f"{SCHEMAS}{WireEvent.__name__}"}

@@ -46,6 +46,10 @@ def answer(status: int, sentence: str) -> JSONResponse:
     return JSONResponse({"error": sentence}, status)
 
 
+def status_of(error: AppxError) -> HTTPStatus:
+    return next((STATUS[each] for each in type(error).__mro__ if each in STATUS), HTTPStatus.BAD_GATEWAY)
+
+
 def install(app: FastAPI) -> None:
     """Make every error of ``app`` an ``{"error": sentence}``."""
     app.add_exception_handler(AppxError, _ours)
@@ -57,7 +61,7 @@ def install(app: FastAPI) -> None:
 
 async def _ours(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AppxError)
-    status = STATUS.get(type(error), HTTPStatus.BAD_GATEWAY)
+    status = status_of(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.warning("answered %d: %s", status, error)
     return answer(status, str(error))

@@ -64,7 +64,7 @@ async def delete_session(parts: Here, session: ThisSession) -> OkResponse:
 async def send_prompt(parts: Here, session: ThisSession, body: PromptRequest) -> OkResponse:
     """Ask for a turn. Answered as soon as the prompt is stored; while a turn runs, it waits as `behavior` says."""
     images = await to_thread.run_sync(pictures, body.images)
-    text = await parts.templates.expand(session.log.row.project, body.text)
+    text = await parts.prompt_templates.expand(session.log.row.project, body.text)
     await session.prompt(UserMessage(text=text, images=images), follow_up=body.behavior == "followUp")
     return OkResponse()
 

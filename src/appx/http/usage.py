@@ -12,7 +12,7 @@ from appx.domain.limits import Limits, Spent
 from appx.http.bodies import Answer
 from appx.http.parts import Here
 from appx.kit import clock
-from appx.sessions.ledger import By, Part
+from appx.sessions.ledger import APPS, By, Part
 
 DAYS = 30
 MOST = 1_000
@@ -45,7 +45,10 @@ class UsageSum(Answer):
 
 
 class UsageGroup(Answer):
-    """What belongs to one day, one project, one session (with its project) or one model (with its provider)."""
+    """What belongs to one day, one project, one session (with its project) or one model (with its provider).
+
+    In place of a session there is `app` for what the apps of a project took.
+    """
 
     day: str | None = None
     project_id: Annotated[str | None, Field(alias="project")] = None
@@ -86,7 +89,7 @@ class UsageResponse(Answer):
     more: bool
     """Whether there are more groups than were asked for. `total` has them all."""
     today: UsageSum
-    """By all sessions, since midnight UTC: what the limits of a day are held against."""
+    """By all sessions and apps, since midnight UTC: what the limits of a day are held against."""
     limits: UsageLimits
 
 
@@ -97,12 +100,14 @@ async def get_usage(  # noqa: PLR0913  one for each part of the query
     first: Annotated[date | None, Query(alias="from", description="The first day, of UTC.")] = None,
     last: Annotated[date | None, Query(alias="to", description="The last day, of UTC.")] = None,
     project: Annotated[ProjectId | None, Query(max_length=64, description="Only of this project.")] = None,
-    session: Annotated[SessionId | None, Query(max_length=64, description="Only of this session.")] = None,
+    session: Annotated[
+        SessionId | None, Query(max_length=64, description="Only of this session, or of apps: app.")
+    ] = None,
     by: Annotated[By, Query(description="What to group by.")] = "day",
     limit: Annotated[int, Query(ge=1, le=MOST, description="At most so many groups.")] = 100,
 ) -> UsageResponse:
     """What replies took, in deleted sessions, too. Without days: the last 30, or all of a session."""
-    if first is None and session is None:
+    if first is None and session in {None, APPS}:
         first = max(date.min + timedelta(DAYS), last or clock.now().date()) - timedelta(DAYS - 1)
     if first is not None and last is not None and first > last:
         raise Invalid(f"from: {first} is after {last}. Give the first day as from, and the last as to.")

@@ -2,10 +2,11 @@
 
 import fcntl
 import os
+import select
 import signal
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from typing import IO
@@ -32,20 +33,27 @@ async def run(
     env: Mapping[str, str],
     time_limit: float,
     on_output: Callable[[bytes], None] = lambda _: None,
+    given: bytes = b"",
 ) -> int | None:
     """The exit code: 128 + n for signal n, None when the time ran out. ``on_output`` gets stdout and stderr in order.
+
+    ``given`` is its stdin.
 
     When the time runs out or the caller is cancelled, the whole group is ended. When the child ends by itself, what
     it put into the background goes on, and its output is lost. Raises OSError when the child cannot be started.
     """
     # A pipe of our own: asyncio's keeps ``wait`` from returning while a grandchild holds it open.
     readable, writable = os.pipe()
-    with os.fdopen(readable, "rb", buffering=0) as source, os.fdopen(writable, "wb", buffering=0) as sink:
+    with (
+        os.fdopen(readable, "rb", buffering=0) as source,
+        os.fdopen(writable, "wb", buffering=0) as sink,
+        _stdin(given) as stdin,
+    ):
         os.set_blocking(readable, False)
         with suppress(OSError):  # a host may allow less
             fcntl.fcntl(readable, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         child = await anyio.open_process(
-            argv, cwd=cwd, env=env, stdin=DEVNULL, stdout=sink, stderr=sink, start_new_session=True
+            argv, cwd=cwd, env=env, stdin=stdin, stdout=sink, stderr=sink, start_new_session=True
         )
         sink.close()
         ended = False
@@ -106,6 +114,42 @@ async def pipe(
         return code, words.read().decode(errors="replace")
 
 
+async def outputs(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    time_limit: float,
+    take: Callable[[int, bytes], Awaitable[object]],
+) -> int | None:
+    """The exit code, as of ``run``. ``take`` gets each part of the output with the number of its stream: 1 or 2.
+
+    The child goes no faster than ``take``. What that raises comes out as it is, and the group is ended, as it is when
+    the time runs out or the caller is cancelled. Raises OSError when the child cannot be started.
+    """
+    with ExitStack() as opened:
+        sources, sinks = {}, []
+        for stream in (1, 2):
+            readable, writable = os.pipe()
+            sources[opened.enter_context(os.fdopen(readable, "rb", buffering=0)).fileno()] = stream
+            sinks.append(opened.enter_context(os.fdopen(writable, "wb", buffering=0)))
+            os.set_blocking(readable, False)
+        child = await anyio.open_process(
+            argv, cwd=cwd, env=env, stdin=DEVNULL, stdout=sinks[0], stderr=sinks[1], start_new_session=True
+        )
+        for sink in sinks:
+            sink.close()
+        code = None
+        try:
+            with anyio.move_on_after(time_limit):
+                await _hand_all(sources, take)
+                code = await child.wait()
+        finally:
+            if code is None:
+                await _end_group(child)
+        return code if code is None or code >= 0 else 128 - code
+
+
 @asynccontextmanager
 async def group(
     argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], files: tuple[IO[bytes], IO[bytes], IO[bytes]]
@@ -122,6 +166,18 @@ async def group(
         yield child
     finally:
         await _end_group(child)
+
+
+@contextmanager
+def _stdin(given: bytes) -> Iterator[IO[bytes] | int]:
+    """Never on a disk: it may be a secret."""
+    if not given:
+        yield DEVNULL
+        return
+    with os.fdopen(os.memfd_create("stdin"), "w+b") as file:
+        file.write(given)
+        file.seek(0)
+        yield file
 
 
 async def _feed(child: Process, given: AsyncIterable[bytes]) -> None:
@@ -142,6 +198,23 @@ async def _hand(source: int, take: Callable[[bytes], Awaitable[object]]) -> None
         if not chunk:
             return
         await take(chunk)
+
+
+async def _hand_all(sources: Mapping[int, int], take: Callable[[int, bytes], Awaitable[object]]) -> None:
+    """From all of these descriptors, one after the other, until each has ended."""
+    left = dict(sources)
+    with select.epoll() as ready:
+        for source in left:
+            ready.register(source, select.EPOLLIN)
+        while left:
+            await anyio.wait_readable(ready.fileno())
+            for source, _ in ready.poll(0):
+                chunk = os.read(source, CHUNK_BYTES)
+                if chunk:
+                    await take(left[source], chunk)
+                else:
+                    ready.unregister(source)
+                    del left[source]
 
 
 async def _follow(child: Process, source: int, on_output: Callable[[bytes], None]) -> int:

@@ -19,6 +19,7 @@ from appx.models.failures import failure_of
 from appx.models.incoming import Incoming, ids_of, usage_of
 from appx.models.model import ModelFailed, OnDelta, Request
 from appx.models.outgoing import conversation, parameters
+from appx.models.transport import ProviderTransport
 
 CONNECT_SECONDS = 10.0
 MAX_PROBLEM = 300
@@ -35,7 +36,7 @@ async def ask(
 ) -> Reply:
     """Raises ModelFailed with a text in which none of ``secrets`` stands."""
     try:
-        client = client_for(info, key=key, http=_http(connections))
+        client = client_for(info, key=key, http=_http(connections, info))
         return await _in_time(info, client, request, on_delta, connections.patience)
     except Exception as error:
         failure = failure_of(error, info, secrets)
@@ -50,20 +51,29 @@ async def _in_time(info: ModelInfo, client: Client, request: Request, on_delta: 
     raise ModelFailed(f"The reply took more than {patience.reply:,g} seconds, the limit.")
 
 
-def _http(connections: Connections) -> httpx2.AsyncClient:
-    if connections.http is None:
-        timeout = httpx2.Timeout(connections.patience.silence, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
-        connections.http = create_async_httpx2_client(timeout=timeout)
-        connections.http.headers["Accept-Encoding"] = "identity"  # bounds count what comes, not what it unpacks to
-        connections.http.event_hooks["request"].append(bear)
-        connections.http.event_hooks["response"].append(bound)
-    return connections.http
+def _http(connections: Connections, info: ModelInfo) -> httpx2.AsyncClient:
+    if info.added:
+        if connections.checked is None:
+            connections.checked = _client(connections, ProviderTransport(connections.allowed))
+        return connections.checked
+    if connections.free is None:
+        connections.free = _client(connections, None)
+    return connections.free
+
+
+def _client(connections: Connections, transport: httpx2.AsyncBaseTransport | None) -> httpx2.AsyncClient:
+    timeout = httpx2.Timeout(connections.patience.silence, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
+    http = create_async_httpx2_client(timeout=timeout, transport=transport)
+    http.headers["Accept-Encoding"] = "identity"  # bounds count what comes, not what it unpacks to
+    http.event_hooks["request"].append(bear)
+    http.event_hooks["response"].append(bound)
+    return http
 
 
 async def _stream(info: ModelInfo, client: Client, request: Request, on_delta: OnDelta, idle: float) -> Reply:
     messages = conversation(request.messages, info, client.system)
     if not messages:
-        raise ModelFailed("There is nothing to ask: the conversation is empty.")
+        raise ModelFailed("There is nothing to ask: the conversation is empty.", free=True)
     async with AsyncExitStack() as stack:
         opening = model_request_stream(
             client,

@@ -42,6 +42,7 @@ class ModelInfo:
     ``long_prices`` hold for a request with more than ``long_from`` tokens of input.
     ``sends_max_tokens``: the provider is told ``max_tokens``; otherwise it is left to its own limit.
     ``base_url``: where it is asked; empty: where the provider's own library asks.
+    ``added``: the provider was added over the API, and not by the operator.
     """
 
     provider: str
@@ -60,6 +61,7 @@ class ModelInfo:
     long_prices: Prices | None = None
     long_from: int = 0
     base_url: str = ""
+    added: bool = False
     compat: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -79,6 +81,18 @@ class ModelInfo:
             cache_read=cache_read * prices.cache_read / PER_MILLION,
             cache_write=cache_write * prices.cache_write / PER_MILLION,
         )
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether it is known what it costs. The script is known to cost nothing."""
+        return self.api == "scripted" or self.prices != FREE
+
+    def most(self, *, input: int, output: int) -> float:  # noqa: A002  as in Usage
+        """The US dollars that no request with so many tokens costs more than, however much of it a cache takes."""
+        long = self.long_prices is not None and input > self.long_from
+        tiers = [self.prices] + ([self.long_prices] if long and self.long_prices else [])
+        highest = max(max(each.input, each.cache_read, each.cache_write) for each in tiers)
+        return (input * highest + output * max(each.output for each in tiers)) / PER_MILLION
 
 
 def clamp(level: ThinkingLevel, supported: tuple[ThinkingLevel, ...]) -> ThinkingLevel:

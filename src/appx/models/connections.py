@@ -1,7 +1,10 @@
 """The HTTP connections to providers, kept open between requests."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from appx.models.reach import Network
 
 if TYPE_CHECKING:
     import httpx2
@@ -19,12 +22,20 @@ class Patience:
 
 @dataclass(slots=True, kw_only=True)
 class Connections:
-    """``http`` is made when a provider is first asked. Close it in the event loop that used it."""
+    """Each client is made when a provider is first asked by it. Close them in the event loop that used them.
+
+    ``free``: for what the operator set; it connects anywhere. ``checked``: for what was added over the API; beside the
+    internet it reaches the networks of ``allowed``.
+    """
 
     patience: Patience
-    http: "httpx2.AsyncClient | None" = None
+    allowed: Sequence[Network] = ()
+    free: "httpx2.AsyncClient | None" = None
+    checked: "httpx2.AsyncClient | None" = None
 
     async def aclose(self) -> None:
-        http, self.http = self.http, None
-        if http is not None:
-            await http.aclose()
+        clients = (self.free, self.checked)
+        self.free = self.checked = None
+        for each in clients:
+            if each is not None:
+                await each.aclose()

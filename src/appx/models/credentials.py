@@ -69,7 +69,7 @@ class Credentials:
     def __init__(self, path: Path, environment: Mapping[str, SecretStr]) -> None:
         """Raises Misconfigured, naming the file, when it is there and cannot be read."""
         self._path = path
-        self._environment = {name: key for name, key in environment.items() if key.get_secret_value()}
+        self._environment = _not_empty(environment)
         self._stored = _read(path)
         self._former: deque[SecretStr] = deque(maxlen=FORMER)
         self._writing = anyio.Lock()
@@ -127,6 +127,11 @@ class Credentials:
         async with self._writing:
             await self._save({name: each for name, each in self._stored.items() if name != provider})
 
+    def replace_environment(self, keys: Mapping[str, SecretStr]) -> None:
+        """Take ``keys`` in place of those of the environment. They count from the next request on."""
+        self._former.extend(old for name, old in self._environment.items() if keys.get(name) != old)
+        self._environment = _not_empty(keys)
+
     async def _save(self, changed: dict[str, Credential]) -> None:
         if changed == self._stored:
             return
@@ -135,6 +140,10 @@ class Credentials:
             if changed.get(name) != old:
                 self._former.extend(_secrets(old))
         self._stored = changed
+
+
+def _not_empty(keys: Mapping[str, SecretStr]) -> dict[str, SecretStr]:
+    return {name: key for name, key in keys.items() if key.get_secret_value()}
 
 
 def _secrets(credential: Credential) -> Iterator[SecretStr]:

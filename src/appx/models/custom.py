@@ -1,6 +1,7 @@
 """Providers that people add: ``models.json``. Their keys are with the other keys, not here."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -37,7 +38,8 @@ class CustomProvider(Wire):
         return value
 
     def infos(self, provider: str) -> tuple[ModelInfo, ...]:
-        return tuple(entry.info(provider=provider, api=self.api, base_url=self.base_url) for entry in self.models)
+        infos = (entry.info(provider=provider, api=self.api, base_url=self.base_url) for entry in self.models)
+        return tuple(replace(info, added=True) for info in infos)
 
 
 class _File(RootModel[dict[str, CustomProvider]]):

@@ -17,23 +17,19 @@ HONEST = (
 )
 TAIL = 1_200
 CONTAINERFILE = "FROM localhost/appx/static\nCOPY --chmod=0644 index.html /srv/www/\n"
-INNER_PORT = 8080
-BUILD_SECONDS = 300
 
 _FACT = re.compile(r"^[\s*#>-]*project(?:[ _]id)?\W*[:=]\W*([a-z0-9][a-z0-9-]*)", re.IGNORECASE | re.MULTILINE)
 _DEV = re.compile(r"^[\s*#>-]*dev\b\W.*$", re.IGNORECASE | re.MULTILINE)
 _PORT = re.compile(r"\bport\W{0,4}(\d{4,5})\b", re.IGNORECASE)
 _URL = re.compile(r"https?://[^\s,;)`'\"<>]+")
 _SPECIAL = re.compile(r"^\s*(say|run|count|ask|fail)\s*:[ \t]*(.*)$", re.IGNORECASE | re.DOTALL)
-_ADDRESS = re.compile(r"^address: (\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the app goes, as far as the system prompt tells. Empty: bash finds out."""
+    """Where the app goes, as far as the system prompt tells."""
 
     project: str = ""
-    port: str = ""
     url: str = ""
 
 
@@ -41,11 +37,9 @@ def place(system: str) -> Place:
     """Read the deployment section: ``- project id: demo`` and ``- dev: port 3000, http://localhost:3000``."""
     project = _FACT.search(system)
     lines = [line for line in _DEV.findall(system) if _PORT.search(line)]
-    port = _PORT.search(lines[0]) if lines else None
     url = _URL.search(lines[0]) if lines else None
     return Place(
         project=project[1] if project else "",
-        port=port[1] if port else "",
         url=url[0].rstrip(".") if url else "",
     )
 
@@ -62,7 +56,7 @@ def demo(request: Request) -> Step:
     special = _SPECIAL.match(prompts[-1])
     if special:
         return _special(request, special[1].lower(), special[2].strip(), done)
-    if not {"write", "bash"} <= {tool.name for tool in request.tools}:
+    if not {"write", "deploy"} <= {tool.name for tool in request.tools}:
         return saying(_summary(prompts[-1]))
     return _build(request, [line for line in prompts if not _SPECIAL.match(line)], done)
 
@@ -85,7 +79,7 @@ def _since_last_prompt(messages: Sequence[Message]) -> list[ToolMessage]:
 
 
 def _build(request: Request, prompts: list[str], done: list[ToolMessage]) -> Step:
-    """Write the page, write the Containerfile, build and run: one call a step, stopping at the first failure."""
+    """Write the page, write the Containerfile, deploy: one call a step, stopping at the first failure."""
     if done and not done[-1].result.ok:
         return _gave_up(done[-1])
     where = place(request.system)
@@ -99,15 +93,15 @@ def _build(request: Request, prompts: list[str], done: list[ToolMessage]) -> Ste
             text = "Now the recipe of its container."
             return _call(request, text, "write", path="Containerfile", content=CONTAINERFILE)
         case 2:
-            text = "Now I build the image, start the container and look whether it answers."
-            return _call(request, text, "bash", command=deploy_line(where), timeout=BUILD_SECONDS)
+            return _call(request, "Now I build the image, start the container and look whether it answers.", "deploy")
         case _:
             return saying(_finished(where, done[-1].result.text))
 
 
-def _finished(where: Place, output: str) -> str:
-    told = _ADDRESS.search(output)
-    url = where.url or (told[1] if told else "the DEV port of this project")
+def _finished(where: Place, told: str) -> str:
+    """``told``: by deploy."""
+    port = _PORT.search(told)
+    url = where.url or (f"http://localhost:{port[1]}" if port else "the DEV port of this project")
     return (
         f"The page runs in a container of its own: {url}\n\n"
         "It was built by the scripted demo. With a provider's key, a language model writes the app that you describe."
@@ -151,25 +145,3 @@ def _call_id(request: Request) -> CallId:
     """The same for the same conversation, another one for any other."""
     seed = f"{request.session}|{len(request.messages)}|{request.messages[-1]!r}"
     return CallId(f"demo_{blake2s(seed.encode(), digest_size=8).hexdigest()}")
-
-
-def deploy_line(where: Place) -> str:
-    """The bash command that builds the image, replaces the DEV container and waits until it answers (at most 30 s)."""
-    project = where.project or '"$(basename "$PWD")"'
-    port = where.port or '"$(podman port "$name" 2>/dev/null | sed -n "s/.*://p" | head -n 1)"'
-    return f"""set -eu
-project={project}
-name="$project-app-dev"
-port={port}
-port="${{port:-3000}}"
-podman build --pull=never --label "appx.project=$project" --tag "localhost/$project:dev" .
-podman run --detach --replace --name "$name" --label "appx.project=$project" --restart=always \\
-  --publish "$port:{INNER_PORT}" "localhost/$project:dev"
-if curl --fail --silent --output /dev/null --retry 30 --retry-delay 1 --retry-all-errors --retry-max-time 30 \\
-  --max-time 5 "http://127.0.0.1:$port/"; then
-  echo "address: http://localhost:$port"
-  exit 0
-fi
-echo "The page did not answer on port $port. The container's last lines:"
-podman logs --tail 20 "$name"
-exit 1"""

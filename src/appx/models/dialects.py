@@ -25,7 +25,7 @@ from pydantic_ai.settings import ModelSettings, ThinkingEffort
 from appx.models.builtin import PROVIDER_NAMES
 from appx.models.catalogue import ModelInfo
 from appx.models.credentials import AccessToken
-from appx.models.model import ModelFailed, Request
+from appx.models.model import AUTO, NONE, REQUIRED, Form, ModelFailed, Request
 
 OPENAI = "https://api.openai.com/v1"
 ANTHROPIC = "https://api.anthropic.com"
@@ -43,7 +43,7 @@ def client_for(info: ModelInfo, *, key: SecretStr | None, http: httpx2.AsyncClie
     Raises ModelFailed when the provider needs a key and there is none.
     """
     if key is None and info.provider in PROVIDER_NAMES:
-        raise ModelFailed(f"There is no key for {info.provider}. Set one, or choose another model.")
+        raise ModelFailed(f"There is no key for {info.provider}. Set one, or choose another model.", free=True)
     secret = key.get_secret_value() if key else NO_KEY
     match info.api:
         case "openai-completions":
@@ -51,6 +51,8 @@ def client_for(info: ModelInfo, *, key: SecretStr | None, http: httpx2.AsyncClie
                 openai_chat_streaming_requires_finish_reason=True,
                 openai_supports_strict_tool_definition=info.provider == "openai",
                 openai_chat_supports_max_completion_tokens=info.compat.get("maxTokensField") != "max_tokens",
+                supports_json_schema_output=True,
+                supports_json_object_output=True,
             )
             return OpenAIChatModel(info.id, provider=_openai(info, secret, http), profile=profile)
         case "openai-responses":
@@ -87,9 +89,7 @@ async def bear(request: httpx2.Request) -> None:
 
 def settings_for(info: ModelInfo, request: Request, client: Client) -> ModelSettings:
     """Nothing is retried here: the agent retries, and tells people."""
-    common = ModelSettings(max_retries=0)
-    if info.sends_max_tokens:
-        common["max_tokens"] = info.max_tokens
+    common = _common(info, request.form)
     level = info.clamp(request.thinking)
     match info.api:
         case "openai-completions":
@@ -105,6 +105,22 @@ def settings_for(info: ModelInfo, request: Request, client: Client) -> ModelSett
             return cast(ModelSettings, {**common, **google})
         case "scripted":
             return common
+
+
+def _common(info: ModelInfo, form: Form) -> ModelSettings:
+    found: dict[str, object] = {
+        "max_retries": 0,
+        "max_tokens": min(form.max_tokens or info.max_tokens, info.max_tokens)
+        if form.max_tokens or info.sends_max_tokens
+        else None,
+        "temperature": form.temperature,
+        "top_p": form.top_p,
+        "stop_sequences": list(form.stop) or None,
+        "seed": form.seed,
+        "tool_choice": form.tool if form.tool in {None, AUTO, NONE, REQUIRED} else [form.tool],
+        "parallel_tool_calls": form.parallel,
+    }
+    return cast(ModelSettings, {name: value for name, value in found.items() if value is not None})
 
 
 def _effort(info: ModelInfo, request: Request) -> OpenAIChatModelSettings:
@@ -129,9 +145,9 @@ def _responses(info: ModelInfo, request: Request) -> OpenAIResponsesModelSetting
 
 def _anthropic(info: ModelInfo, request: Request, client: Client) -> AnthropicModelSettings:
     """With cache breakpoints after the tools, the instructions and the last message."""
-    settings = AnthropicModelSettings(
-        anthropic_cache_tool_definitions=True, anthropic_cache_instructions=True, anthropic_cache_messages=True
-    )
+    settings = AnthropicModelSettings(anthropic_cache_tool_definitions=True, anthropic_cache_instructions=True)
+    if request.form.goes_on:
+        settings["anthropic_cache_messages"] = True
     if not info.reasoning:
         return settings
     level = info.clamp(request.thinking)

@@ -18,7 +18,10 @@ from pydantic_ai.exceptions import (
 
 from appx.models.catalogue import ModelInfo
 from appx.models.model import ModelFailed
+from appx.models.reach import OutOfReach
 from appx.models.redact import scrub
+
+MAX_CAUSES = 10
 
 _TOO_LONG = re.compile(
     r"context.?(window|length|size)|too many (input )?tokens|prompt is too long|input is too long|ContextWindowExceeded"
@@ -29,6 +32,9 @@ _TOO_LONG = re.compile(
 
 def failure_of(error: Exception, info: ModelInfo, secrets: tuple[str, ...]) -> ModelFailed | None:
     """None for what is not the provider's doing: a defect of ours."""
+    refused = _out_of_reach(error)
+    if refused is not None:
+        return ModelFailed(scrub(f"{info.provider} was not asked. {refused}", secrets))
     match error:
         case ModelFailed():
             return _failed(str(error), secrets, like=error)
@@ -42,13 +48,26 @@ def failure_of(error: Exception, info: ModelInfo, secrets: tuple[str, ...]) -> M
             text = f"{info.provider} answered with what cannot be read: {error.message}"
             return ModelFailed(scrub(text, secrets), again=True)
         case UserError():
-            return ModelFailed(scrub(f"{info.provider}/{info.id} cannot take this: {error}", secrets))
+            return ModelFailed(scrub(f"{info.provider}/{info.id} cannot take this: {error}", secrets), free=True)
         case _:
             return None
 
 
+def _out_of_reach(error: BaseException | None) -> OutOfReach | None:
+    """Why a connection was not made; the provider's library wraps it as one that failed."""
+    while error is not None and not isinstance(error, OutOfReach):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 def _failed(text: str, secrets: tuple[str, ...], *, like: ModelFailed) -> ModelFailed:
-    return ModelFailed(scrub(text, secrets), again=like.again, retry_after=like.retry_after, overflow=like.overflow)
+    return ModelFailed(
+        scrub(text, secrets),
+        again=like.again,
+        retry_after=like.retry_after,
+        overflow=like.overflow,
+        free=like.free,
+    )
 
 
 def _from_provider(error: ModelAPIError, info: ModelInfo, secrets: tuple[str, ...]) -> ModelFailed:
@@ -59,6 +78,7 @@ def _from_provider(error: ModelAPIError, info: ModelInfo, secrets: tuple[str, ..
         again=not overflow and _again(error),
         retry_after=error.retry_after,
         overflow=overflow,
+        free=isinstance(error, ModelHTTPError) or _never_reached(error),
     )
 
 
@@ -76,6 +96,19 @@ def _sentence(error: ModelAPIError, info: ModelInfo, said: str) -> str:
             return f"{info.provider} answered {error.status_code}: {said}"
         case _:
             return f"{info.provider} failed: {said}"
+
+
+def _never_reached(error: BaseException) -> bool:
+    """Whether there was no connection at all: one that broke later may have cost something."""
+    causes = error
+    for _ in range(MAX_CAUSES):
+        if isinstance(causes, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
+            return True
+        found = causes.__cause__ or causes.__context__
+        if found is None:
+            return False
+        causes = found
+    return False
 
 
 def _again(error: ModelAPIError) -> bool:

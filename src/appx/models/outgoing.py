@@ -4,7 +4,9 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
+from typing import Any
 
 from pydantic_ai.messages import (
     BinaryContent,
@@ -21,12 +23,13 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.tools import ToolDefinition
 
 from appx.domain.ids import CallId
 from appx.domain.messages import Block, Image, Message, Reply, Text, Thinking, ToolCall, ToolMessage, UserMessage
 from appx.models.catalogue import ModelInfo
-from appx.models.model import Request
+from appx.models.model import JsonOutput, Request
 from appx.models.pictures import without_old_pictures
 
 NO_PICTURES = "[A picture was left out: this model takes none.]"
@@ -39,7 +42,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def parameters(request: Request) -> ModelRequestParameters:
-    return ModelRequestParameters(
+    given = ModelRequestParameters(
         function_tools=[
             ToolDefinition(
                 name=tool.name,
@@ -51,6 +54,17 @@ def parameters(request: Request) -> ModelRequestParameters:
         ],
         instruction_parts=[InstructionPart(content=request.system)] if request.system else [],
     )
+    return given if request.form.output is None else replace(given, **_output(request.form.output))
+
+
+def _output(wanted: JsonOutput) -> dict[str, Any]:
+    """Without a schema the provider is told to give JSON, and the model is told nothing by us."""
+    if wanted.schema is None:
+        return {"output_mode": "prompted", "prompted_output_template": False}
+    defined = OutputObjectDefinition(
+        json_schema=dict(wanted.schema), name=wanted.name, description=wanted.description, strict=wanted.strict or None
+    )
+    return {"output_mode": "native", "output_object": defined}
 
 
 def conversation(messages: Sequence[Message], info: ModelInfo, system: str) -> list[ModelMessage]:

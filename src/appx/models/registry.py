@@ -1,7 +1,7 @@
 """All models of the server: which there are, which can be used, and how to ask one."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from appx.models.litellm import PROVIDER as LITELLM
 from appx.models.litellm import LitellmSettings, litellm
 from appx.models.logins import read_logins
 from appx.models.model import Model
+from appx.models.reach import Network
 from appx.models.scripted import ScriptedModel
 
 DEMO_PAUSE = 0.01
@@ -54,7 +55,7 @@ class CustomRow:
 class Models:
     """One for the server. Reading is from memory; what changes is stored first. ``flows``: the logins under way."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each by its name
         self,
         *,
         state: Path,
@@ -63,11 +64,12 @@ class Models:
         proxy: LitellmSettings | None = None,
         logins: Path | None = None,
         patience: Patience = DEFAULT_PATIENCE,
+        allowed: Sequence[Network] = (),
     ) -> None:
         """``state``: the directory of ``credentials.json`` and ``models.json``. ``keys``: provider to key, from the
         environment (anthropic, openai, google, litellm). ``addresses``: provider to base URL, for those that are to be
         asked elsewhere than usual. ``logins``: the file of ``APPX_LOGINS_PATH``. ``patience``: how long a provider may
-        take.
+        take. ``allowed``: networks beside the internet where providers that are added may be.
 
         Raises Misconfigured, naming the variable or the file.
         """
@@ -78,7 +80,7 @@ class Models:
         self._logins = read_logins(logins)
         self._access = Access(self._credentials, self._logins)
         self.flows = Flows(self._logins, store=self._credentials.put)
-        self._connections = Connections(patience=patience)
+        self._connections = Connections(patience=patience, allowed=allowed)
 
     def rows(self) -> list[tuple[ModelInfo, bool]]:
         """Every model, and whether it can be used now."""
@@ -131,6 +133,10 @@ class Models:
             )
             for provider in self._names()
         ]
+
+    def replace_environment(self, keys: Mapping[str, SecretStr]) -> None:
+        """Take these keys, provider to key, in place of those that the environment gave at the start."""
+        self._credentials.replace_environment(keys)
 
     async def set_key(self, provider: str, key: str) -> None:
         """Raises Invalid for an unknown provider or what cannot be a key."""

@@ -13,6 +13,7 @@ from appx.domain.ids import ProjectId, SessionId, TurnId
 from appx.projects import git
 from appx.sessions.row import SessionRow
 from appx.workbench.bench import Command, Workbench
+from appx.workbench.tree import Take
 
 SECONDS = 120.0
 MAX_DIFF = 2 << 20
@@ -73,6 +74,10 @@ class Checkpoints:
         """As ``take``, after a turn of a session. It is called what the person asked for."""
         return await self.take(row.project, turn.prompt.text[:200], turn=turn.turn, session=row.id)
 
+    async def keep(self, project: ProjectId, message: str) -> str:
+        """As ``take``, and when nothing changed the id of the newest one."""
+        return await self.take(project, message) or await self.newest(project)
+
     async def list(self, project: ProjectId, *, limit: int = MAX_LIST, before: str = "") -> list[Checkpoint]:
         """Newest first: at most ``limit``, of those before ``before``. Raises NotFound for an unknown one."""
         if before:
@@ -100,6 +105,14 @@ class Checkpoints:
             await self._git(project, git.restore(checkpoint))
             back = await self._take(project, f"Back to {checkpoint[:12]}")
         return back or await self.newest(project)
+
+    async def bundle(self, project: ProjectId, take: Take) -> None:
+        """Hand the repository to ``take`` as a git bundle, with the files as they are now as the newest checkpoint.
+
+        Raises Conflict when there is nothing in it.
+        """
+        await self.take(project, "Take the project out as a bundle")
+        await self.workbench.tree.bundle(project, take)
 
     async def newest(self, project: ProjectId) -> str:
         """Its id; empty when there is none."""

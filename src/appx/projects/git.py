@@ -30,7 +30,7 @@ set -eu -o pipefail
 words="$(mktemp)"; exec 2>"$words"
 trap 'code=$?; [ "$code" = 0 ] || tail -n 1 "$words"; rm -f "$words"' EXIT
 export GIT_CEILING_DIRECTORIES="$(dirname "$PWD")" GIT_OPTIONAL_LOCKS=0
-export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.hooksPath GIT_CONFIG_VALUE_0=/dev/null
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.hooksPath GIT_CONFIG_VALUE_0=/dev/null GIT_NO_REPLACE_OBJECTS=1
 """
 
 _BEGIN_CHANGE = f"""{_BEGIN}

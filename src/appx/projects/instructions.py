@@ -7,7 +7,7 @@ from pathlib import Path
 from appx.agent.prompt import MAX_FILE, ContextFile, base_prompt, cut
 from appx.domain.errors import Invalid
 from appx.domain.ids import ProjectId
-from appx.projects.prompt_files import of_project, of_server
+from appx.projects.prompt_files import of_project, of_server, of_workspace
 from appx.workbench.bench import Workbench
 
 OVERRIDE = ".pi/AGENTS.md"
@@ -45,7 +45,7 @@ class Instructions:
     async def context(self) -> list[ContextFile]:
         """From general to particular. A project's own ``.pi/AGENTS.md`` stands in the place of the global one."""
         general = await self._own(OVERRIDE) or await self._shared(self.global_prompt)
-        shared = await _first(lambda name: self._shared(self.workspace / name))
+        shared = await _first(self._open)
         found = (general, shared, await _first(self._own))
         return [file for file in found if file is not None]
 
@@ -57,6 +57,10 @@ class Instructions:
 
     async def _read(self, path: str) -> ContextFile | None:
         return _file(path, await of_project(self.workbench, self.project, path, limit=MAX_FILE + 1))
+
+    async def _open(self, name: str) -> ContextFile | None:
+        path = self.workspace / name
+        return _file(str(path), await of_workspace(path, limit=MAX_FILE + 1))
 
     async def _shared(self, path: Path) -> ContextFile | None:
         return _file(str(path), await of_server(path, limit=MAX_FILE + 1))

@@ -1,70 +1,110 @@
 """The projects: created once for each name, found, listed, deleted with all that they ran."""
 
-import json
 import logging
 import secrets
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Container, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 import anyio
 
 from appx.apps.reap import reap
-from appx.domain.deployment import Deployment, as_json
-from appx.domain.errors import AppxError, Invalid, NoSpace, NotFound
+from appx.domain.deployment import Deployment
+from appx.domain.errors import AppxError, Conflict, Invalid, NoSpace, NotFound
 from appx.domain.ids import ProjectId
+from appx.domain.leases import Environment, deployed, explained, without_port
 from appx.kit import clock
-from appx.projects import rows
+from appx.projects import leases, rows
+from appx.projects.beginnings import Beginning, Beginnings
+from appx.projects.egress import EgressPolicies
+from appx.projects.leases import write_deployment
 from appx.projects.rows import Project
 from appx.projects.slug import slug, with_suffix
 from appx.sessions.sessions import Sessions
 from appx.store.database import Database
-from appx.workbench.bench import Workbench
+from appx.workbench.accounts import Accounts
 
 logger = logging.getLogger(__name__)
 
 MAX_NAME = 200
+BEING_MADE = "The project {} is being made. Wait for its end, then try again."
 CLEAN_SECONDS = 60.0
 """How often what a failed delete left is tried again."""
-
-DEPLOYMENT_FILE = ".pi/deployment.json"
 
 
 class Projects:
     """A record in the database, a directory on the workbench, sessions. One change at a time."""
 
-    def __init__(self, *, database: Database, workbench: Workbench, sessions: Sessions) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        accounts: Accounts,
+        sessions: Sessions,
+        egress: EgressPolicies,
+        end_apps: Callable[[ProjectId], Awaitable[None]],
+        beginnings: Beginnings,
+    ) -> None:
+        """``end_apps``: ends what goes on with the apps of a project that is deleted."""
+        self._end_apps = end_apps
+        self._beginnings = beginnings
+        self._filling: set[ProjectId] = set()
+        self._egress = egress
         self._database = database
-        self._workbench = workbench
+        self._workbench = beginnings.workbench
+        self._accounts = accounts
         self._sessions = sessions
         self._changing = anyio.Lock()
+
+    async def introduce(self) -> None:
+        """Say which account works for which project, before anything is asked of a workbench."""
+        for project, account in (await self._database.read(rows.accounts)).items():
+            self._accounts.give(project, account)
 
     async def run(self) -> None:
         """Remove what deletes left that failed, or that a crash cut off. Until cancelled."""
         while True:
             async with self._changing:
                 for project in await self._database.read(rows.deleting):
+                    if project in self._filling:
+                        continue
                     try:
                         await self._clean(project)
                     except AppxError as error:
                         logger.warning("%s is deleted, but something of it stays: %s", project, error)
             await anyio.sleep(CLEAN_SECONDS)
 
-    async def create(self, name: str, deployment: Deployment | None = None) -> Project:
+    async def notes(self) -> tuple[str, ...]:
+        """What new projects lack, as sentences."""
+        return await leases.used_up(self._database, self._egress.published)
+
+    async def without_port(self, project: ProjectId, environment: Environment) -> str | None:
+        """For the operator, where an environment has no port: who has them. None where it has one."""
+        if environment in await self._database.read(lambda db: leases.of(db, project)):
+            return None
+        return await self._database.read(leases.holders)
+
+    async def create(
+        self, name: str, deployment: Deployment | None = None, beginning: Beginning | None = None
+    ) -> Project:
         """The project of that name, made if there is none. A deployment replaces the one that it had.
 
-        Raises Invalid for a name without an id.
+        ``beginning`` counts only for one that is made: all of it comes in, or there is no project.
+        Raises Invalid for a name without an id, Conflict while it is being made, and what the beginning raises.
         """
         name = _checked(name)
         async with self._changing:
-            project = await self._database.read(lambda db: rows.by_name(db, name))
-            if project is None:
-                return await self._make(name, deployment)
-            await self._workbench.create_project(project.id)  # an agent may have removed it
-            if deployment is not None and deployment != project.deployment:
-                await self._write_deployment(project.id, deployment)
-                await self._database.write(lambda db: rows.set_deployment(db, project.id, deployment))
-            return await self.get(project.id)
+            found = await self._database.read(lambda db: rows.by_name(db, name))
+            if found is not None:
+                return await self._again(found, deployment)
+            project = await self._prepare(name, deployment)
+            if beginning is None:
+                return await self._finish(project)
+            await self._beginnings.check_empty(project.id)
+            await self._database.write(lambda db: rows.reserve_filling(db, project))
+            self._filling.add(project.id)
+        return await self._filled(project, beginning)
 
     async def get(self, project: ProjectId) -> Project:
         """Raises NotFound."""
@@ -92,35 +132,107 @@ class Projects:
         async with self._changing:
             if not await self._database.read(lambda db: rows.taken(db, project)):
                 raise NotFound("project not found")
+            if project in self._filling:
+                raise Conflict(BEING_MADE.format(project))
             with suppress(NoSpace):  # on a full disk what follows makes room
                 await self._sessions.delete_all(project, lambda db: rows.mark_deleted(db, project))
+            await self._end_apps(project)
             await self._clean(project)
 
     async def _clean(self, project: ProjectId) -> None:
-        """What it ran, its directory, and last the mark that there is something to remove."""
-        await reap(self._workbench, project)
-        await self._workbench.remove_project(project)
-        await self._database.write(lambda db: rows.delete(db, project))
+        """What it ran, its directory, and last the mark that there is something to remove.
 
-    async def _make(self, name: str, deployment: Deployment | None) -> Project:
-        """The directory first: a crash before the record leaves a directory that the next try takes over."""
+        With an account of its own that is all that the account has; only then may another project get it.
+        """
+        if not await self._accounts.wipe(project):
+            await reap(self._workbench, project)
+            await self._workbench.remove_project(project)
+        await self._database.write(lambda db: rows.delete(db, project))
+        self._accounts.give(project, None)
+
+    async def _again(self, project: Project, deployment: Deployment | None) -> Project:
+        await self._workbench.create_project(project.id)  # an agent may have removed it
+        if deployment is not None and deployment != project.deployment:
+            leased = await self._due(project.id, deployment, project.account)
+            await self._tell(project, deployment, leased)
+            await self._database.write(lambda db: _redeploy(db, project.id, deployment, leased))
+            await self._egress.changed()
+        return await self.get(project.id)
+
+    async def _prepare(self, name: str, deployment: Deployment | None) -> Project:
+        """The directory first: a crash before the record leaves a directory that the next try takes over.
+
+        Where the project has an account of its own, that is reserved before: a crash leaves what is wiped later.
+        """
         for left in await self._database.read(lambda db: rows.deleting(db, name)):
+            if left in self._filling:
+                raise Conflict(BEING_MADE.format(left))
             await self._clean(left)
-        project_id = await self._database.read(_free_id(slug(name)))
-        project = Project(
-            id=project_id,
-            name=name,
-            created_at=clock.now(),
-            directory=await self._workbench.create_project(project_id),
-            deployment=deployment,
+        project_id = await self._database.read(_free_id(slug(name), await self._accounts.foreign()))
+        account = await self._accounts.take(project_id)
+        made = Project(
+            id=project_id, name=name, created_at=clock.now(), directory="", deployment=deployment, account=account
         )
-        await self._write_deployment(project_id, deployment)
-        await self._database.write(lambda db: rows.insert(db, project))
+        if account is not None:
+            await self._reserve(made)
+        return replace(made, directory=await self._workbench.create_project(project_id))
+
+    async def _filled(self, project: Project, beginning: Beginning) -> Project:
+        """Others come and go meanwhile. The record says that it is to be removed, until all is there."""
+        try:
+            await self._egress.changed()
+            await self._beginnings.fill(project.id, beginning)
+            async with self._changing:
+                return await self._finish(project)
+        except AppxError:
+            with suppress(AppxError):  # else ``run`` does it
+                async with self._changing:
+                    await self._clean(project.id)
+            raise
+        finally:
+            self._filling.discard(project.id)
+
+    async def _finish(self, project: Project) -> Project:
+        leased = await self._due(project.id, project.deployment, project.account)
+        await self._tell(project, project.deployment, leased)
+        await self._database.write(lambda db: _insert(db, project, leased))
+        await self._egress.changed()
         return project
 
-    async def _write_deployment(self, project: ProjectId, deployment: Deployment | None) -> None:
-        text = json.dumps(as_json(project, deployment), indent=2) + "\n"
-        await self._workbench.write(project, DEPLOYMENT_FILE, text.encode())
+    async def _due(
+        self, project: ProjectId, deployment: Deployment | None, account: int | None
+    ) -> dict[Environment, int]:
+        """The ports that it gets. Who shares an account shares its ports."""
+        if account is None:
+            return {}
+        return await self._database.read(lambda db: leases.due(db, project, self._egress.published, deployment))
+
+    async def _tell(self, project: Project, deployment: Deployment | None, leased: Mapping[Environment, int]) -> None:
+        """The agent, by its file. DEV gets a port at once if it can, PROD when it needs one."""
+        lacks = project.account is not None and "dev" not in leased
+        reasons: dict[Environment, str] = (
+            {"dev": without_port(self._egress.published, deployment, "dev")} if lacks else {}
+        )
+        await write_deployment(self._workbench, project.id, explained(deployed(deployment, leased), reasons))
+
+    async def _reserve(self, project: Project) -> None:
+        try:
+            await self._database.write(lambda db: rows.reserve(db, project))
+        except AppxError:
+            self._accounts.give(project.id, None)
+            raise
+
+
+def _insert(db: sqlite3.Connection, project: Project, leased: Mapping[Environment, int]) -> None:
+    rows.insert(db, project)
+    leases.put(db, project.id, leased)
+
+
+def _redeploy(
+    db: sqlite3.Connection, project: ProjectId, deployment: Deployment, leased: Mapping[Environment, int]
+) -> None:
+    rows.set_deployment(db, project, deployment)
+    leases.put(db, project, leased)
 
 
 def _checked(name: str) -> str:
@@ -132,10 +244,10 @@ def _checked(name: str) -> str:
     return name
 
 
-def _free_id(base: ProjectId) -> Callable[[sqlite3.Connection], ProjectId]:
+def _free_id(base: ProjectId, foreign: Container[str]) -> Callable[[sqlite3.Connection], ProjectId]:
     def look(db: sqlite3.Connection) -> ProjectId:
         found = base
-        while rows.taken(db, found):
+        while rows.taken(db, found) or found in foreign:
             found = with_suffix(base, secrets.token_hex(2))
         return found
 

@@ -8,23 +8,50 @@ from datetime import datetime
 from appx.domain.deployment import Deployment, Target
 from appx.domain.ids import ProjectId
 
+FILLING = 2
+"""In the column ``deleting``: it is removed, too, unless this server is making it just now."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """``directory`` is absolute, on the workbench."""
+    """``directory`` is absolute, on the workbench. ``account``: the number of its own, if it has one."""
 
     id: ProjectId
     name: str
     created_at: datetime
     directory: str
     deployment: Deployment | None
+    account: int | None = None
 
 
 def insert(db: sqlite3.Connection, project: Project) -> None:
+    """In the place of what ``reserve`` wrote for it, if that was called."""
+    _insert(db, project, deleting=0)
+
+
+def reserve(db: sqlite3.Connection, project: Project) -> None:
+    """As one that is to be removed, until it is made: then a crash in between leaves nothing."""
+    _insert(db, project, deleting=1)
+
+
+def reserve_filling(db: sqlite3.Connection, project: Project) -> None:
+    """As ``reserve``, while files come in: what it may reach is in force for that."""
+    _insert(db, project, deleting=FILLING)
+
+
+def _insert(db: sqlite3.Connection, project: Project, *, deleting: int) -> None:
+    created, deployment = project.created_at.isoformat(), _encode(project.deployment)
     db.execute(
-        "INSERT INTO projects (id, name, created_at, directory, deployment) VALUES (?, ?, ?, ?, ?)",
-        (project.id, project.name, project.created_at.isoformat(), project.directory, _encode(project.deployment)),
+        "INSERT INTO projects (id, name, created_at, directory, deployment, account, deleting) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET directory = excluded.directory, deleting = excluded.deleting",
+        (project.id, project.name, created, project.directory, deployment, project.account, deleting),
     )
+
+
+def accounts(db: sqlite3.Connection) -> dict[ProjectId, int | None]:
+    """Of all, also of those that are to be removed."""
+    return {ProjectId(each["id"]): each["account"] for each in db.execute("SELECT id, account FROM projects")}
 
 
 def set_deployment(db: sqlite3.Connection, project: ProjectId, deployment: Deployment) -> None:
@@ -89,4 +116,5 @@ def _project(found: sqlite3.Row | None) -> Project | None:
         created_at=datetime.fromisoformat(found["created_at"]),
         directory=found["directory"],
         deployment=_decode(found["deployment"]),
+        account=found["account"],
     )

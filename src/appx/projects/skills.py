@@ -79,15 +79,20 @@ def _in_folder(folder: Path) -> Iterator[Found]:
             if entry.is_symlink():
                 yield Unusable(path=path, reason="its directory is a symbolic link, which is not followed")
             elif entry.is_dir():
-                yield _read(path, Path(entry.path, FILE))
+                yield _read(path, Path(entry.path))
         except FileNotFoundError:  # a directory of something else
             continue
         except OSError as error:
             yield Unusable(path=path, reason=f"it cannot be read: {error.strerror}")
 
 
-def _read(path: str, file: Path) -> Found:
-    data = regular(file, MAX_HEAD)
+def _read(path: str, directory: Path) -> Found:
+    """By the open directory: it may have become a link since it was listed."""
+    folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        data = regular(Path(FILE), MAX_HEAD, folder=folder)
+    finally:
+        os.close(folder)
     if data is None:
         return Unusable(path=path, reason="it is no regular file")
     return skill(path, data)

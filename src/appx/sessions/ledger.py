@@ -1,4 +1,7 @@
-"""What replies took, by day, project, session and model, as SQL. It outlives sessions: the money was spent."""
+"""What replies took, by day, project, session and model, as SQL. It outlives sessions: the money was spent.
+
+What the apps of a project took is booked to it as to a session of the name ``app``.
+"""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -25,6 +28,10 @@ SUMS = ", ".join(
     f"coalesce(sum({name}), 0) AS {name}"
     for name in ("input", "output", "cache_read", "cache_write", "cost", "replies")
 )
+
+
+APPS = SessionId("app")
+"""In place of a session: what the apps of a project took. The ids of sessions are longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +67,23 @@ def add(db: sqlite3.Connection, row: SessionRow, new: Iterable[Record]) -> None:
         found = paid(record.event)
         if found is not None and found[1] != Usage():
             model, usage = found
-            db.execute(
-                "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET "
-                "input = input + excluded.input, output = output + excluded.output, "
-                "cache_read = cache_read + excluded.cache_read, cache_write = cache_write + excluded.cache_write, "
-                "cost = cost + excluded.cost, replies = replies + 1",
-                (
-                    record.at.astimezone(UTC).date().isoformat(), row.project, row.id, model.provider, model.id,
-                    usage.input, usage.output, usage.cache_read, usage.cache_write, usage.cost.total,
-                ),
-            )  # fmt: skip
+            book(db, record.at.astimezone(UTC).date(), (row.project, row.id), (model.provider, model.id), usage)
+
+
+def book(
+    db: sqlite3.Connection, day: date, of: tuple[ProjectId, SessionId], model: tuple[str, str], usage: Usage
+) -> None:
+    """One reply: what it took, of which project and session, by which provider's model."""
+    db.execute(
+        "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET "
+        "input = input + excluded.input, output = output + excluded.output, "
+        "cache_read = cache_read + excluded.cache_read, cache_write = cache_write + excluded.cache_write, "
+        "cost = cost + excluded.cost, replies = replies + 1",
+        (
+            day.isoformat(), *of, *model,
+            usage.input, usage.output, usage.cache_read, usage.cache_write, usage.cost.total,
+        ),
+    )  # fmt: skip
 
 
 def spent(db: sqlite3.Connection, part: Part) -> Spent:

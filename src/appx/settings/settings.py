@@ -1,16 +1,24 @@
 """The settings of the server. ``docs/settings.md`` is generated from this file."""
 
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from appx.domain.errors import Misconfigured
+from appx.domain.egress import Egress, Policy, checked_hosts
+from appx.domain.errors import Invalid, Misconfigured
 from appx.domain.limits import Limits
+from appx.settings.secret_files import SUFFIX, read_secret_files
 
 PREFIX = "APPX_"
 ADDRESS = r"^https?://\S+$"
+
+_NAME = r"(\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)"
+NAMES = rf"^{_NAME}( *, *{_NAME})*$"
+_ORIGIN = r"https?://[a-z0-9.:\[\]_-]+"
+ORIGINS = rf"^{_ORIGIN}( *, *{_ORIGIN})*$"
 
 OUTSIDE = frozenset(
     {
@@ -19,6 +27,24 @@ OUTSIDE = frozenset(
     }
 )  # fmt: skip
 """Variables of ``run.sh``, which may stand in the same environment and mean nothing here."""
+
+INDEXES = "pypi.org,*.pythonhosted.org,*.npmjs.org,*.debian.org"
+"""Where builds get packages."""
+
+
+def _hosts(text: str) -> str:
+    try:
+        checked_hosts(text.split(","))
+    except Invalid as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+def _networks(text: str | None) -> str | None:
+    for each in (text or "").split(","):
+        if each.strip():
+            ip_network(each.strip())
+    return text
 
 
 class Settings(BaseModel):
@@ -38,14 +64,20 @@ class Settings(BaseModel):
     token: Annotated[SecretStr | None, Field(alias="AGENT_SERVER_TOKEN")] = None
     """The bearer token of the API. Without one, a token is made at the first start and kept in the workspace."""
 
-    token_file: Annotated[Path | None, Field(alias="AGENT_SERVER_TOKEN_FILE")] = None
-    """A file that holds the bearer token."""
-
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(alias="AGENT_SERVER_LOG_LEVEL")] = "info"
     """How much is logged: `debug`, `info`, `warning` or `error`."""
 
     workbench_socket: Annotated[Path | None, Field(alias="APPX_WORKBENCH_SOCKET")] = None
     """The unix socket of the workbench. Without one, commands run with the rights of the server (`--local` only)."""
+
+    launcher_socket: Annotated[Path | None, Field(alias="APPX_LAUNCHER_SOCKET")] = None
+    """The unix socket of the launcher, which starts a workbench for each project. Without one, all share one."""
+
+    project_uids: Annotated[Literal["on", "off"], Field(alias="APPX_PROJECT_UIDS")] = "on"
+    """Whether each new project gets a uid of its own, where the container has them. With `off` new ones share one."""
+
+    idle_minutes: Annotated[float, Field(alias="APPX_IDLE_MINUTES", gt=0, le=10_080)] = 15
+    """After how many minutes without work a project's workbench ends. Its apps go on; it comes back by itself."""
 
     builder_prompt: Annotated[Path | None, Field(alias="APPX_BUILDER_PROMPT")] = None
     """The builder prompt, copied to `.pi-global/AGENTS.md` at start unless the workspace has one."""
@@ -53,8 +85,46 @@ class Settings(BaseModel):
     skill_paths: Annotated[str | None, Field(alias="PI_SKILL_PATHS", pattern=r"^/[^:]*(:/[^:]*)*$")] = None
     """Directories with skills for all projects, absolute, with `:` between them."""
 
+    template_dir: Annotated[Path | None, Field(alias="APPX_TEMPLATE_DIR")] = None
+    """A directory with templates of your own for new projects, a directory for each; they go before those of appx."""
+
+    llm_port: Annotated[int, Field(alias="APPX_LLM_PORT", ge=0, le=65_535)] = 0
+    """The port of the loopback on which apps ask models, where a person lets them. 0: none. The image has 4080."""
+
     app_ports: Annotated[str, Field(alias="APPX_APP_PORTS", pattern=r"^\d{1,5}(-\d{1,5})?$")] = "3000-3010"
     """The ports of apps that reach the host: what the builder container publishes."""
+
+    app_memory: Annotated[int, Field(alias="APPX_APP_MEMORY", ge=16, le=1_000_000)] = 1_024
+    """How much memory an app that the server deploys may take, in MiB, where the host can limit it."""
+
+    app_processes: Annotated[int, Field(alias="APPX_APP_PROCESSES", ge=8, le=100_000)] = 512
+    """How many processes and threads such an app may have, where the host can limit it."""
+
+    app_cpus: Annotated[float | None, Field(alias="APPX_APP_CPUS", gt=0, le=1_000)] = None
+    """How many processors such an app may use, for example `0.5`, where the host can limit it."""
+
+    disk_reserve: Annotated[int, Field(alias="APPX_DISK_RESERVE", ge=0, le=10_000_000)] = 1_024
+    """How much of the disk of the images has to be free for a deploy to build, in MiB."""
+
+    project_disk: Annotated[int | None, Field(alias="APPX_PROJECT_DISK", ge=100, le=1_000_000_000)] = None
+    """How much of the disk a project may take for a deploy to build, in MiB: its files, and all that its account's
+    podman keeps, about 260 MiB of base images included. Without one, as much as there is."""
+
+    project_memory: Annotated[int | None, Field(alias="APPX_PROJECT_MEMORY", ge=128, le=1_000_000)] = None
+    """How much memory all apps and commands of a project may take together, in MiB, where the host can limit it.
+    Without one, what the builder container has."""
+
+    project_processes: Annotated[int, Field(alias="APPX_PROJECT_PROCESSES", ge=256, le=4_096)] = 4_096
+    """How many processes and threads all apps of a project may have together, those of its podman among them."""
+
+    project_cpus: Annotated[float | None, Field(alias="APPX_PROJECT_CPUS", ge=0.1, le=1_000)] = None
+    """How many processors all apps and commands of a project may use together, where the host can limit it."""
+
+    image_days: Annotated[float, Field(alias="APPX_IMAGE_DAYS", gt=0, le=36_500)] = 7
+    """After how many days images without a name, and layers of builds, are removed. Those of releases stay."""
+
+    image_room: Annotated[int, Field(alias="APPX_IMAGE_ROOM", ge=0, le=1_000_000_000)] = 4_096
+    """When the images of a project's account take more than that, in MiB, all without a name go, however new."""
 
     container_runtime: Annotated[str, Field(alias="APP_CONTAINER_RUNTIME", pattern="^podman$")] = "podman"
     """What runs the apps. Only `podman` is known."""
@@ -71,6 +141,26 @@ class Settings(BaseModel):
     model_reply: Annotated[float, Field(alias="APPX_MODEL_REPLY_SECONDS", gt=0, le=86_400)] = 3_600
     """How many seconds one reply of the model may take in all."""
 
+    max_connections: Annotated[int, Field(alias="APPX_MAX_CONNECTIONS", ge=4, le=100_000)] = 1_000
+    """How many connections to the API may be open at once, streams of events included; three of four of these from
+    one address. Fewer when the machine gives the server fewer open files."""
+
+    hosts: Annotated[str | None, Field(alias="APPX_HOSTS", pattern=NAMES)] = None
+    """Names by which browsers and clients may call the server, besides IP addresses and `localhost`, with `,` between
+    them; `*.example.com` is every name below it, `*` is any name."""
+
+    cors_origins: Annotated[str | None, Field(alias="APPX_CORS_ORIGINS", pattern=ORIGINS)] = None
+    """Origins whose pages may call the API with a token, for example `https://builder.example.com`, with `,` between
+    them. Without it, no other page may."""
+
+    provider_networks: Annotated[str | None, Field(alias="APPX_PROVIDER_NETWORKS")] = None
+    """Networks beside the internet in which providers that are added over the API may be: CIDRs with `,` between them,
+    or `private` for those of RFC 1918, RFC 6598 and RFC 4193. What the operator sets, such as `LITELLM_BASE_URL`, may
+    be anywhere."""
+
+    audit_days: Annotated[int, Field(alias="APPX_AUDIT_DAYS", ge=1, le=36_500)] = 90
+    """How many days the entries of the audit log are kept."""
+
     max_turn_minutes: Annotated[float, Field(alias="APPX_MAX_TURN_MINUTES", gt=0, le=10_080)] = 60
     """How many minutes one turn may take, without the time in which the agent waits for a person's answer."""
 
@@ -78,13 +168,13 @@ class Settings(BaseModel):
     """How many US dollars one session may cost, for example `5`. Without one, there is no limit."""
 
     max_day_cost: Annotated[float | None, Field(alias="APPX_MAX_DAY_COST", gt=0, allow_inf_nan=False)] = None
-    """How many US dollars all sessions together may cost in a day of UTC."""
+    """How many US dollars all sessions and apps together may cost in a day of UTC."""
 
     max_session_tokens: Annotated[int | None, Field(alias="APPX_MAX_SESSION_TOKENS", ge=1)] = None
     """How many tokens one session may take, all kinds together: for models whose price is not known."""
 
     max_day_tokens: Annotated[int | None, Field(alias="APPX_MAX_DAY_TOKENS", ge=1)] = None
-    """How many tokens all sessions together may take in a day of UTC."""
+    """How many tokens all sessions and apps together may take in a day of UTC."""
 
     anthropic_api_key: Annotated[SecretStr | None, Field(alias="ANTHROPIC_API_KEY")] = None
     """Key for Anthropic's models."""
@@ -119,6 +209,18 @@ class Settings(BaseModel):
     litellm_api: Annotated[str, Field(alias="LITELLM_API")] = "openai-completions"
     """The dialect of that server: `openai-completions` or `openai-responses`."""
 
+    egress: Annotated[Policy, Field(alias="APPX_EGRESS")] = "open"
+    """What projects may reach, unless they say so themselves: `open` (public addresses), `list` (hosts) or `none`."""
+
+    egress_hosts: Annotated[str, Field(alias="APPX_EGRESS_HOSTS"), AfterValidator(_hosts)] = INDEXES
+    """The hosts of `list`, with commas between them; `*.example.com` stands for all below example.com."""
+
+    egress_private: Annotated[str | None, Field(alias="APPX_EGRESS_PRIVATE"), AfterValidator(_networks)] = None
+    """Private ranges that projects may reach under `open`, with commas between them, for example `10.1.0.0/16`."""
+
+    egress_socket: Annotated[Path | None, Field(alias="APPX_EGRESS_SOCKET")] = None
+    """The unix socket by which the rules of egress are set. Without one, nothing is refused (`--local` only)."""
+
     logins_path: Annotated[Path | None, Field(alias="APPX_LOGINS_PATH")] = None
     """A JSON file: by provider, the OAuth 2.0 login by which people can give access in place of a key."""
 
@@ -140,13 +242,47 @@ class Settings(BaseModel):
         )
 
     @property
+    def host_names(self) -> tuple[str, ...]:
+        """The names of ``hosts``, in lower case."""
+        return _parts((self.hosts or "").lower())
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Those of ``cors_origins``."""
+        return _parts(self.cors_origins or "")
+
+    @property
+    def default_egress(self) -> Egress:
+        """Of projects without a policy of their own."""
+        return Egress(policy=self.egress, hosts=checked_hosts(self.egress_hosts.split(",")))
+
+    @property
+    def template_dirs(self) -> tuple[Path, ...]:
+        """The directory of ``template_dir``, if there is one."""
+        return () if self.template_dir is None else (self.template_dir,)
+
+    @property
     def skill_dirs(self) -> tuple[Path, ...]:
         """The directories of ``skill_paths``."""
         return tuple(Path(each) for each in (self.skill_paths or "").split(":") if each)
 
 
+SECRETS = {
+    str(field.alias): name
+    for name, field in Settings.model_fields.items()
+    if field.annotation is not None and SecretStr in get_args(field.annotation)
+}
+"""The variables that hold a secret, and the names of their fields. Each may be given as NAME_FILE, too."""
+
+
+def _parts(value: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in value.split(",") if each.strip())
+
+
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Check all of it before anything starts. An empty variable counts as not set.
+
+    Where the environment says NAME_FILE of a secret, the file is read.
 
     Raises Misconfigured with one sentence for each variable that is wrong.
     """
@@ -156,6 +292,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         f"{name} is not a setting of appx. `appx settings` lists them." for name in sorted(given)
         if name.startswith(PREFIX) and name not in known
     ]  # fmt: skip
+    given, unread = read_secret_files(given, SECRETS, apart="APPX_WORKBENCH_SOCKET" in given)
+    problems += unread
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
@@ -173,5 +311,6 @@ def manual() -> str:
     lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
     for field in Settings.model_fields.values():
         default = "required" if field.is_required() else "" if field.default is None else f"`{field.default}`"
-        lines.append(f"| `{field.alias}` | {default} | {field.description} |")
+        file = f" Or `{field.alias}{SUFFIX}`: a file that holds it." if field.alias in SECRETS else ""
+        lines.append(f"| `{field.alias}` | {default} | {' '.join((field.description or '').split())}{file} |")
     return "\n".join(lines) + "\n"

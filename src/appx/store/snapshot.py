@@ -2,10 +2,15 @@
 
 import os
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
 from appx.domain.errors import Invalid, NoSpace, NotFound, Unavailable
+from appx.store.schema import MIGRATIONS
+
+FIRST_WITH_ACCOUNTS = 4
+"""The version of the schema."""
 
 
 def snapshot(database: Path, target: Path) -> int:
@@ -48,6 +53,32 @@ def settle(database: Path, workspace: Path) -> list[str]:
             return [row[0] for row in copy.execute("SELECT id FROM projects ORDER BY id")]
     except sqlite3.Error as error:
         raise Invalid(f"The database in the backup is damaged: {error}. Nothing was changed.") from error
+
+
+def accounts_of(database: Path) -> dict[str, int | None]:
+    """The account of each project of a database, beside a server; those of an older one have none."""
+    if not database.is_file():
+        return {}
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as found:
+            if not any(row[1] == "account" for row in found.execute("PRAGMA table_info(projects)")):
+                return {}
+            return dict(found.execute("SELECT id, account FROM projects"))
+    except sqlite3.DatabaseError:
+        return {}
+
+
+def set_accounts(database: Path, accounts: Mapping[str, int | None]) -> None:
+    """Into a database that nobody else uses; one that is too old for accounts is brought up to date first."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as copy:
+        if any(account is not None for account in accounts.values()):
+            for number, script in enumerate(MIGRATIONS[schema_version(copy) :], start=schema_version(copy) + 1):
+                copy.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+        if schema_version(copy) >= FIRST_WITH_ACCOUNTS:
+            copy.execute("BEGIN")
+            copy.execute("UPDATE projects SET account = NULL")
+            copy.executemany("UPDATE projects SET account = ? WHERE id = ?", [(n, id_) for id_, n in accounts.items()])
+            copy.execute("COMMIT")
 
 
 def projects_of(database: Path) -> list[str] | None:

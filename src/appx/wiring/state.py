@@ -4,14 +4,16 @@ import logging
 import os
 import secrets
 import signal
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from appx.domain.errors import Conflict, Misconfigured
 from appx.kit.lock import held, holder
-from appx.kit.unfinished import clear_unfinished
+from appx.kit.removal import clear_unfinished
 from appx.models.private_file import replace_private
+from appx.settings.handed import read_handed
 from appx.settings.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -31,7 +33,7 @@ def only_one(settings: Settings, *, stop: bool = False) -> Iterator[None]:
     lock = state / "lock"
     with ExitStack() as holding:
         try:
-            state.mkdir(mode=0o711, parents=True, exist_ok=True)
+            _make_ours(state)
             try:
                 holding.enter_context(held(lock))
             except BlockingIOError:
@@ -59,10 +61,10 @@ def prepare(settings: Settings) -> str:
     """Make the state directory, install the builder prompt, answer the token. Raises Misconfigured."""
     state = settings.state_dir
     try:
-        state.mkdir(mode=0o711, parents=True, exist_ok=True)
+        _make_ours(state)
         clear_unfinished(state)
         _install_prompt(settings.builder_prompt, state / "AGENTS.md")
-        return _token(settings)
+        return token(settings)
     except OSError as error:
         raise Misconfigured(
             f"WORKSPACE_DIR: {error.filename or state} cannot be used: {error.strerror}. "
@@ -70,35 +72,48 @@ def prepare(settings: Settings) -> str:
         ) from error
 
 
+def _make_ours(state: Path) -> None:
+    """Who could put files there could give it a token that they know. Everybody may make names in a workspace."""
+    state.mkdir(mode=0o711, parents=True, exist_ok=True)
+    told = state.lstat()
+    if not stat.S_ISDIR(told.st_mode) or told.st_uid != os.getuid() or told.st_mode & stat.S_IWOTH:
+        raise Misconfigured(
+            f"WORKSPACE_DIR: {state} must be a directory of the server's own user in which nobody else may write. "
+            "Look at what is in it, then move it away or give it back: chown, chmod 0711."
+        )
+
+
 def token_path(settings: Settings) -> Path:
     return settings.state_dir / "token"
 
 
 def known_token(settings: Settings) -> str | None:
-    """The token as the settings or the state give it; None before the first start. Raises Misconfigured."""
-    if settings.token is not None:
-        return _strong(settings.token.get_secret_value(), "AGENT_SERVER_TOKEN")
-    source, name = settings.token_file, "AGENT_SERVER_TOKEN_FILE"
-    if source is None:
-        source, name = token_path(settings), "WORKSPACE_DIR"
-        if not source.exists():
-            return None
+    """The token as the settings, run.sh or the state gives it; None before the first start. Raises Misconfigured."""
+    name = "AGENT_SERVER_TOKEN"
+    given = settings.token or read_handed(settings.state_dir).get(name)
+    if given is not None:
+        return strong_token(given.get_secret_value(), name)
+    path = token_path(settings)
+    if not path.exists():
+        return None
     try:
-        return _strong(source.read_text().strip(), name)
+        return strong_token(path.read_text().strip(), "WORKSPACE_DIR")
     except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{name}: {source} cannot be read: {error}") from error
+        raise Misconfigured(f"WORKSPACE_DIR: {path} cannot be read: {error}") from error
 
 
-def _token(settings: Settings) -> str:
+def token(settings: Settings) -> str:
+    """The known one, else one that is made and kept. Raises Misconfigured."""
     known = known_token(settings)
     if known is not None:
         return known
-    token = secrets.token_urlsafe(32)
-    replace_private(token_path(settings), f"{token}\n".encode())
-    return token
+    made = secrets.token_urlsafe(32)
+    replace_private(token_path(settings), f"{made}\n".encode())
+    return made
 
 
-def _strong(token: str, name: str) -> str:
+def strong_token(token: str, name: str) -> str:
+    """``token``, of the setting ``name``. Raises Misconfigured when it is easy to guess or fits into no header."""
     if len(token) < MIN_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         raise Misconfigured(
             f"{name}: the token needs at least {MIN_TOKEN} characters of ASCII without spaces. "

@@ -1,7 +1,7 @@
 """What the workbench does for the server: the seam between the brain and the hands."""
 
-from collections.abc import AsyncIterable, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from appx.domain.ids import ProjectId
@@ -14,12 +14,31 @@ OnOutput: TypeAlias = Callable[[str], None]
 TakeBytes: TypeAlias = Callable[[bytes], Awaitable[object]]
 """Takes the next part of a stream; no more comes before it has returned."""
 
+Stream: TypeAlias = Literal["stdout", "stderr"]
+
+TakeOutput: TypeAlias = Callable[[Stream, bytes], Awaitable[object]]
+"""Takes the next part of one of a command's two streams; no more comes before it has returned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """Of a terminal, in characters: 1 to 65,535."""
+
+    columns: int = 80
+    rows: int = 24
+
+
+Typed: TypeAlias = bytes | Size
+"""What a person does at a terminal: types, or gives its window another size."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """A bash command line, run in the project's directory (or in the workspace when ``project`` is None).
 
+    ``at_top``: run by the workbench of ``project``, but in the workspace: its directory may be gone.
     ``time_limit`` is in seconds. At most ``keep_bytes`` and ``keep_lines`` of the end of the output are answered.
+    ``given`` is its standard input: other accounts see command lines, but not that.
     """
 
     line: str
@@ -27,6 +46,8 @@ class Command:
     time_limit: float
     keep_bytes: int = 50 * 1024
     keep_lines: int = 2_000
+    at_top: bool = False
+    given: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +69,23 @@ class CommandResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppLimits:
+    """Which limits of an inner container the kernel enforces; podman takes the others, too, without effect."""
+
+    memory: bool = False
+    cpu: bool = False
+    pids: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BenchStatus:
-    """Whether the workbench can work. ``problems`` are sentences; empty means ready."""
+    """Whether the workbench can work. ``problems`` are sentences; empty means ready. ``notes``: what else to know."""
 
     podman: str
     """Version of podman, empty when it does not answer."""
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    limits: AppLimits = AppLimits()
 
 
 class Workbench(Protocol):
@@ -71,6 +103,21 @@ class Workbench(Protocol):
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> CommandResult: ...
 
+    async def stream(self, command: Command, take: TakeOutput) -> int | None:
+        """Run it, hand all its output to ``take``, and answer its exit code: None when the time ran out.
+
+        What it writes waits for ``take``. Cancelling this, and what ``take`` raises, end the whole process group.
+        """
+        ...
+
+    async def terminal(self, command: Command, size: Size, typed: AsyncIterable[Typed], take: TakeBytes) -> int | None:
+        """Run it with a terminal of its own, and answer its exit code: None when the time ran out.
+
+        ``typed`` is its input, ``take`` gets what it shows; neither may raise. The end of ``typed`` is not the end of
+        the command. Cancelling this ends all that was started at the terminal.
+        """
+        ...
+
     async def read(self, project: ProjectId, path: str, *, limit: int) -> bytes:
         """The first ``limit`` bytes of a file. ``read`` also accepts the path of a ``full_output``."""
         ...
@@ -80,7 +127,10 @@ class Workbench(Protocol):
         ...
 
     async def create_project(self, project: ProjectId) -> str:
-        """Make the project's directory and its git repository, if they are not there. Answers the absolute path."""
+        """Make the project's directory and its git repository, if they are not there. Answers the absolute path.
+
+        A workbench that is one project's raises Conflict when the directory is somebody else's.
+        """
         ...
 
     async def remove_project(self, project: ProjectId) -> None:
@@ -114,8 +164,12 @@ class Workbench(Protocol):
         """What goes on between calls, until cancelled: no MCP server starts without it, and with it all end."""
         ...
 
+    def awake(self, project: ProjectId) -> bool:
+        """Whether it runs: to ask another one starts it first."""
+        ...
+
     async def status(self) -> BenchStatus: ...
 
-    async def gone(self) -> None:
-        """Return when the workbench has ended; it comes back by itself, with nothing running."""
+    def restarted(self) -> AsyncIterator["Workbench"]:
+        """At the start and whenever it comes back after a mishap: a workbench that may have lost what ran."""
         ...

@@ -15,10 +15,8 @@ from urllib.parse import quote, unquote_to_bytes
 
 from appx.kit.clock import EPOCH
 from appx.kit.unfinished import PREFIX
-from appx.workbench.paths import spot
+from appx.workbench.paths import READABLE, spot
 from appx.workbench.tree import Entry, Listing, Look
-
-READABLE = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def entry_of(path: str, told: os.stat_result) -> Entry:

@@ -1,7 +1,7 @@
 """A stream that is known to be whole: frames, and behind the last one how it went. See ``wire``."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,7 +13,8 @@ from appx.domain.errors import AppxError
 from appx.workbench import wire
 from appx.workbench.tree import Take
 
-Work: TypeAlias = Callable[[Request, Take], Awaitable[None]]
+Work: TypeAlias = Callable[[Request, Take], Awaitable[Mapping[str, object] | None]]
+"""Answers what is to stand behind the frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Framed:
     work: Work
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        await request.body()  # the request keeps it
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
         async def take(data: bytes) -> None:
@@ -30,9 +33,9 @@ class Framed:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(until_left, receive, tasks.cancel_scope)
-            last: dict[str, str] = {}
+            last: Mapping[str, object] = {}
             try:
-                await self.work(Request(scope), take)
+                last = await self.work(request, take) or {}
             except AppxError as error:
                 last = wire.error_out(error)
             await send({"type": "http.response.body", "body": wire.frame(b"") + json.dumps(last).encode()})

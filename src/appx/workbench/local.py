@@ -3,26 +3,38 @@
 import contextlib
 import os
 import re
-from collections.abc import AsyncIterable, Callable, Iterator, Mapping
+import stat
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import anyio
 from anyio import to_thread
 
-from appx.domain.errors import Invalid, NotFound, TooLarge, Unavailable
+from appx.domain.errors import Conflict, Invalid, NoSpace, NotFound, TooLarge, Unavailable
 from appx.domain.ids import ProjectId
 from appx.kit import process
-from appx.kit.unfinished import clear_unfinished, unfinished_name
-from appx.workbench import packing
-from appx.workbench.bench import BenchStatus, Command, CommandResult, OnOutput, TakeBytes
+from appx.kit.removal import clear_unfinished
+from appx.kit.unfinished import unfinished_name
+from appx.workbench import packing, terminals
+from appx.workbench.bench import (
+    AppLimits,
+    BenchStatus,
+    Command,
+    CommandResult,
+    OnOutput,
+    Size,
+    TakeBytes,
+    TakeOutput,
+    Typed,
+    Workbench,
+)
 from appx.workbench.leftovers import end_processes, remove_tree
 from appx.workbench.mcp.config import FILE as MCP_FILE
 from appx.workbench.mcp.config import MAX_FILE as MAX_MCP_FILE
 from appx.workbench.mcp.host import Home, McpHost
 from appx.workbench.mcp.shapes import McpCall, McpResult, McpServers
-from appx.workbench.paths import DIRECTORY, Spot, mode_of, open_file, spot, sync_folder
+from appx.workbench.paths import DIRECTORY, Spot, entered, gone, mode_of, open_file, spot, sync_folder
 from appx.workbench.tail import Tail
 from appx.workbench.tree import FileTree
 from appx.workbench.tree_local import LocalTree
@@ -38,6 +50,9 @@ MAX_LINE = 120_000
 MARK = "APPX_PROJECT_DIR"
 """The variable by which the processes of a project are known: another workspace may have a project of that name."""
 
+APP_CGROUPS = "podman unshare sh -c 'test -w /sys/fs/cgroup/cgroup.procs && cat /sys/fs/cgroup/cgroup.subtree_control'"
+"""What podman sees: the controllers of a hierarchy of its own; fails where it has none, as on cgroup v1."""
+
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -45,15 +60,19 @@ _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 class LocalBench:
     """``environment`` is all that a command gets, besides the name of its project.
 
-    ``outputs``: the folder for long outputs. ``max_processes``: the most of this user while a command runs, so that a
-    fork bomb ends itself; None leaves it as it is.
+    ``outputs``: the folder for long outputs. ``private``: this user is one project's, and closes its directory to
+    others. ``max_processes``: the most of this user while a command runs, so that a
+    fork bomb ends itself; None leaves it as it is. ``through``: the program and its arguments that start each command.
     """
 
     workspace: Path
     environment: Mapping[str, str]
     outputs: Path
     max_processes: int | None = None
+    private: bool = False
+    through: tuple[str, ...] = ()
     _podman: str = field(default="", init=False)
+    _app_limits: AppLimits | None = field(default=None, init=False)
     _mcp: McpHost = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,7 +84,6 @@ class LocalBench:
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> CommandResult:
         _check_line(command.line)
-        cwd = self.workspace if command.project is None else self._directory(command.project)
         tail = Tail(self.outputs, keep_bytes=command.keep_bytes, keep_lines=command.keep_lines)
         changed = anyio.Event()
 
@@ -81,12 +99,12 @@ class LocalBench:
                 on_output(tail.text())
                 await anyio.sleep(SHOW_SECONDS)
 
-        async with anyio.create_task_group() as tasks:
-            if on_output is not None:
-                tasks.start_soon(show, on_output)
-            code = await self._start(command, cwd, take)
-            tasks.cancel_scope.cancel()
-        tail.close()
+        with self._entered(None if command.at_top else command.project) as cwd, contextlib.closing(tail):
+            async with anyio.create_task_group() as tasks:
+                if on_output is not None:
+                    tasks.start_soon(show, on_output)
+                code = await self._start(command, cwd, take)
+                tasks.cancel_scope.cancel()
         if isinstance(code, Unavailable):
             raise code
         return CommandResult(
@@ -104,12 +122,31 @@ class LocalBench:
             return await process.run(
                 self._argv(command.line),
                 cwd=cwd,
-                env=self._environment(command.project),
+                env=self._environment(None if command.at_top else command.project),
                 time_limit=command.time_limit,
                 on_output=take,
+                given=command.given.encode(),
             )
         except OSError as error:
             return Unavailable(f"The command could not be started: {error.strerror}.")
+
+    async def stream(self, command: Command, take: TakeOutput) -> int | None:
+        _check_line(command.line)
+        with self._entered(command.project) as cwd:
+            return await terminals.stream(self._started(command, cwd), take)
+
+    async def terminal(self, command: Command, size: Size, typed: AsyncIterable[Typed], take: TakeBytes) -> int | None:
+        _check_line(command.line)
+        with self._entered(command.project) as cwd:
+            return await terminals.at_terminal(self._started(command, cwd), size, typed, take)
+
+    def _started(self, command: Command, cwd: Path) -> terminals.Start:
+        return terminals.Start(
+            argv=self._argv(command.line),
+            cwd=cwd,
+            environment=self._environment(command.project),
+            time_limit=command.time_limit,
+        )
 
     async def read(self, project: ProjectId, path: str, *, limit: int) -> bytes:
         root = self._directory(project)
@@ -125,18 +162,20 @@ class LocalBench:
     async def create_project(self, project: ProjectId) -> str:
         directory = self.workspace / _checked(project)
         try:
-            await to_thread.run_sync(partial(directory.mkdir, exist_ok=True))
+            await to_thread.run_sync(_close if self.private else _make, directory)
         except OSError as error:
-            raise Unavailable(f"{directory} cannot be made: {error.strerror}.") from error
+            raise _unmade(directory, error.strerror or "") from error
         if not await to_thread.run_sync(_is_repository, directory / ".git"):
             done = await self.run(Command(line="git init --quiet", project=project, time_limit=GIT_SECONDS))
             if done.code != 0:
-                raise Unavailable(f"git could not make a repository in {directory}: {done.output.strip()}")
+                raise _unmade(directory, f"git says {done.output.strip()}")
         return str(directory)
 
     async def remove_project(self, project: ProjectId) -> None:
         directory = self.workspace / _checked(project)
         await self._mcp.stop(project)
+        if self.private and not await to_thread.run_sync(_is_own, directory):
+            return
         await to_thread.run_sync(end_processes, f"{MARK}={directory}")
         if await to_thread.run_sync(remove_tree, directory):
             return
@@ -152,7 +191,10 @@ class LocalBench:
     async def unpack(self, project: ProjectId, into: str, tar: AsyncIterable[bytes]) -> None:
         if not into.startswith(".") or not _ID.fullmatch(into[1:]):
             raise Invalid(f"{into!r} is no name for a directory to unpack into.")
-        await packing.unpack(self.workspace / into / _checked(project), self._environment(project), tar)
+        directory = self.workspace / into / _checked(project)
+        await packing.unpack(directory, self._environment(project), tar)
+        if self.private:
+            await to_thread.run_sync(directory.chmod, 0o700)
 
     async def mcp_servers(self, project: ProjectId) -> McpServers:
         return await self._mcp.servers(await self._home(project))
@@ -181,19 +223,26 @@ class LocalBench:
             problem=problem,
         )
 
+    def awake(self, project: ProjectId) -> bool:  # noqa: ARG002  it serves all that it is asked for
+        return True
+
     async def status(self) -> BenchStatus:
-        """podman's version is asked for once; whether it works, each time."""
+        """podman's version and limits are asked for once; whether it works, each time."""
         if not self._podman:
             told = await self._ask("podman version --format '{{.Client.Version}}'")
             if told.code != 0:
                 return BenchStatus(podman="", problems=(f"podman does not work: {_last_line(told)}",))
             self._podman = told.output.strip()
         told = await self._ask("podman ps --quiet")
-        problems = () if told.code == 0 else (f"podman does not work: {_last_line(told)}",)
-        return BenchStatus(podman=self._podman, problems=problems)
+        if told.code != 0:
+            return BenchStatus(podman=self._podman, problems=(f"podman does not work: {_last_line(told)}",))
+        if self._app_limits is None:
+            self._app_limits = _limits_told(await self._ask(APP_CGROUPS))
+        return BenchStatus(podman=self._podman, limits=self._app_limits)
 
-    async def gone(self) -> None:
+    async def restarted(self) -> AsyncIterator[Workbench]:
         """It is there as long as this process is."""
+        yield self
         await anyio.sleep_forever()
 
     async def _ask(self, line: str) -> CommandResult:
@@ -202,16 +251,20 @@ class LocalBench:
     def _directory(self, project: ProjectId) -> Path:
         """Raises NotFound when it is gone: an agent may remove it, and a person may, too."""
         directory = self.workspace / _checked(project)
-        if directory.is_symlink() or not directory.is_dir():
-            raise NotFound(f"The directory {directory} is gone. Create the project again to get an empty one.")
+        if directory.is_symlink() or not directory.is_dir() or (self.private and not _is_own(directory)):
+            raise gone(directory)
         return directory
+
+    def _entered(self, project: ProjectId | None) -> contextlib.AbstractContextManager[Path]:
+        """Where a command works: what is put in the place of the directory meanwhile makes no difference."""
+        return contextlib.nullcontext(self.workspace) if project is None else entered(self._directory(project))
 
     def _argv(self, line: str) -> list[str]:
         return [*self._limits(), "bash", "-c", line]
 
     def _limits(self) -> list[str]:
         """No core dumps: they would hold what was in memory."""
-        limits = ["prlimit", "--core=0"]
+        limits = [*self.through, "prlimit", "--core=0"]
         if self.max_processes is not None:
             limits.append(f"--nproc={self.max_processes}")
         return limits
@@ -225,8 +278,40 @@ class LocalBench:
 
 def clear_projects(workspace: Path) -> None:
     """Remove what writes that a crash cut off left in the projects. For the start of the workbench."""
-    for directory in workspace.glob("*/"):
+    for directory in workspace.glob("*"):
         clear_unfinished(directory)
+
+
+def _close(directory: Path) -> None:
+    """Make it, or see that it is this user's, and let nobody else in. Raises Conflict."""
+    with contextlib.suppress(FileExistsError):
+        directory.mkdir(mode=0o700)
+    if not _is_own(directory):
+        raise Conflict(f"{directory} is there and belongs to somebody else. Move it away, or choose another name.")
+    directory.chmod(0o700)
+
+
+def _is_own(directory: Path) -> bool:
+    """Whether it is a directory of this user, and no link."""
+    try:
+        found = directory.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+
+
+def _unmade(directory: Path, why: str) -> NoSpace | Unavailable:
+    if "No space left" in why or "quota exceeded" in why:
+        return NoSpace(f"{directory} cannot be made: the disk is full. Make room, then try again.")
+    return Unavailable(f"{directory} cannot be made: {why}.")
+
+
+def _make(directory: Path) -> None:
+    """A link in its place is none of ours, and nothing that anybody needs."""
+    if directory.is_symlink():
+        directory.unlink(missing_ok=True)
+    directory.mkdir(exist_ok=True)
+    os.close(os.open(directory, DIRECTORY))
 
 
 def _is_repository(git: Path) -> bool:
@@ -253,6 +338,11 @@ def _check_line(line: str) -> None:
         )
     if "\0" in line:
         raise Invalid("A command has no zero byte.")
+
+
+def _limits_told(told: CommandResult) -> AppLimits:
+    enforced = told.output.split() if told.code == 0 else []
+    return AppLimits(memory="memory" in enforced, cpu="cpu" in enforced, pids="pids" in enforced)
 
 
 def _last_line(told: CommandResult) -> str:

@@ -4,6 +4,7 @@ There the workbench's user is 0 and may read and give away what an app wrote thr
 Without podman there are no such files, and everything is put down as 0's.
 """
 
+import os
 from collections.abc import AsyncIterable, Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from anyio import to_thread
 from appx.domain.errors import Conflict, NoSpace, Unavailable
 from appx.kit import process
 from appx.workbench.bench import TakeBytes
+from appx.workbench.paths import DIRECTORY, entered
 
 SECONDS = 6 * 3600.0
 CHANGED = 1
@@ -25,7 +27,8 @@ async def pack(directory: Path, environment: Mapping[str, str], take: TakeBytes)
     flags = ["--create", "--numeric-owner", "--format=posix", "--blocking-factor=128", "--one-file-system", "."]
     argv = ["bash", "-c", IN_NAMESPACE, "--owner=0 --group=0", *flags]
     try:
-        code, words = await process.pipe(argv, cwd=directory, env=environment, time_limit=SECONDS, end=take)
+        with entered(directory) as cwd:
+            code, words = await process.pipe(argv, cwd=cwd, env=environment, time_limit=SECONDS, end=take)
     except OSError as error:
         raise Unavailable(f"{directory} cannot be packed: {error.strerror}.") from error
     if code not in {0, CHANGED}:
@@ -41,7 +44,8 @@ async def unpack(directory: Path, environment: Mapping[str, str], tar: AsyncIter
         raise Unavailable(f"{directory} cannot be made: {error.strerror}.") from error
     flags = ["--extract", "--numeric-owner", "--preserve-permissions", "--delay-directory-restore"]
     argv = ["bash", "-c", IN_NAMESPACE, "--no-same-owner", *flags]
-    code, words = await process.pipe(argv, cwd=directory, env=environment, time_limit=SECONDS, end=tar)
+    with entered(directory) as cwd:
+        code, words = await process.pipe(argv, cwd=cwd, env=environment, time_limit=SECONDS, end=tar)
     if code == 0:
         return
     if "No space left" in words:
@@ -50,8 +54,21 @@ async def unpack(directory: Path, environment: Mapping[str, str], tar: AsyncIter
 
 
 def _make(directory: Path) -> None:
+    """Everybody may make names in the workspace: the directory around it must be ours or the server's, and no link."""
     directory.parent.mkdir(mode=0o700, exist_ok=True)
-    directory.mkdir()
+    parent = os.open(directory.parent, DIRECTORY)
+    try:
+        if os.fstat(parent).st_uid not in {os.getuid(), _server(directory.parent.parent)}:
+            raise FileExistsError
+        os.mkdir(directory.name, dir_fd=parent)
+    finally:
+        os.close(parent)
+
+
+def _server(workspace: Path) -> int:
+    """The uid of the server: its directory is there before any project's, and nobody else can move it."""
+    state = workspace / ".pi-global"
+    return state.lstat().st_uid if state.exists() else os.getuid()
 
 
 def _reason(words: str) -> str:

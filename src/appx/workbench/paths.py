@@ -17,6 +17,7 @@ from appx.domain.errors import AppxError, Invalid, NoSpace, NotFound, Unavailabl
 
 MAX_LINKS = 40
 DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+READABLE = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,43 @@ class _Walk:
 
     def _outside(self) -> Invalid:
         return Invalid(f"{self._path}: this leads out of the project. Give a path inside of {self._root}.")
+
+
+@contextmanager
+def entered(directory: Path) -> Iterator[Path]:
+    """A name of this very directory, for children of this process, whatever is put in its place.
+
+    Raises NotFound when it is gone.
+    """
+    try:
+        descriptor = os.open(directory, DIRECTORY)
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+            raise gone(directory) from None
+        raise _translated(error, str(directory)) from error
+    try:
+        yield Path(f"/proc/{os.getpid()}/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
+
+
+def gone(directory: Path) -> NotFound:
+    return NotFound(f"The directory {directory} is gone. Create the project again to get an empty one.")
+
+
+@contextmanager
+def parent_of(folder: int, name: str) -> Iterator[Spot]:
+    """The place of ``name``, plain parts below an open directory. Raises OSError for a link on the way."""
+    *above, last = name.split("/")
+    at = os.dup(folder)
+    try:
+        for part in above:
+            inner = os.open(part, DIRECTORY, dir_fd=at)
+            os.close(at)
+            at = inner
+        yield Spot(at, last)
+    finally:
+        os.close(at)
 
 
 def open_file(place: Spot, path: str) -> int:

@@ -1,7 +1,8 @@
 """The workbench as the server sees it: a client of the service on its unix socket."""
 
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+import logging
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -10,28 +11,51 @@ import httpx2
 
 from appx.domain.errors import Unavailable
 from appx.domain.ids import ProjectId
+from appx.kit.unix_socket import UnixTransport
 from appx.workbench import wire
-from appx.workbench.bench import BenchStatus, Command, CommandResult, OnOutput, TakeBytes
+from appx.workbench.bench import (
+    BenchStatus,
+    Command,
+    CommandResult,
+    OnOutput,
+    Size,
+    TakeBytes,
+    TakeOutput,
+    Typed,
+    Workbench,
+)
 from appx.workbench.mcp.shapes import McpCall, McpResult, McpServers
+from appx.workbench.terminal_remote import RemoteTerminal
 from appx.workbench.tree import FileTree
 from appx.workbench.tree_remote import RemoteTree
+
+logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 15.0
 """How long a request waits for a workbench that is starting: it comes back by itself after a crash."""
 
 AGAIN_SECONDS = 0.1
+WAKE_SECONDS = 3.0
+"""Between two calls of ``wake``."""
+
 STATUS_SECONDS = 60.0
 
 
 class RemoteBench:
     """Speaks as ``wire`` says. A command may take as long as its own time limit, so nothing here times out but that."""
 
-    def __init__(self, socket: Path, *, patience: float = PATIENCE_SECONDS) -> None:
-        """``patience``: seconds that a request waits for the workbench to be there."""
+    def __init__(
+        self, socket: Path, *, patience: float = PATIENCE_SECONDS, wake: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """``patience``: seconds that a request waits for the workbench to be there.
+
+        ``wake``: asks for it to be started, and is called when nobody answers.
+        """
         self._socket = socket
         self._patience = patience
+        self._wake = wake
         self._http = httpx2.AsyncClient(
-            transport=httpx2.AsyncHTTPTransport(uds=str(socket), limits=httpx2.Limits(max_connections=None)),
+            transport=UnixTransport(socket),
             base_url="http://workbench",
             timeout=None,
             trust_env=False,
@@ -54,6 +78,20 @@ class RemoteBench:
                     case error:
                         raise wire.error_in(error)
         raise Unavailable("The workbench ended while the command ran.")
+
+    async def stream(self, command: Command, take: TakeOutput) -> int | None:
+        async def split(data: bytes) -> None:
+            await take(wire.STREAMS[data[0] - 1], data[1:])
+
+        async with self._asked("POST", "/stream", content=wire.COMMAND.dump_json(command)) as answer:
+            return _code(await wire.hand_over(answer.aiter_raw(), split))
+
+    async def terminal(self, command: Command, size: Size, typed: AsyncIterable[Typed], take: TakeBytes) -> int | None:
+        found = RemoteTerminal(self._asked, typed, take)
+        async with self._asked(
+            "POST", "/terminals", query=wire.size_out(size), content=wire.COMMAND.dump_json(command)
+        ) as answer:
+            return _code(await found.talk(answer.aiter_raw()))
 
     async def read(self, project: ProjectId, path: str, *, limit: int) -> bytes:
         query = {"project": project, "path": path, "limit": str(limit)}
@@ -94,6 +132,9 @@ class RemoteBench:
         """The workbench does, in its own process."""
         await anyio.sleep_forever()
 
+    def awake(self, project: ProjectId) -> bool:  # noqa: ARG002  it serves all that it is asked for
+        return True
+
     async def status(self) -> BenchStatus:
         """A workbench that is not there is a problem, not an error; it is not waited for."""
         try:
@@ -103,13 +144,25 @@ class RemoteBench:
         except (httpx2.TransportError, TimeoutError) as error:
             return BenchStatus(podman="", problems=(self._silent(error),))
 
-    async def gone(self) -> None:
+    async def ended(self, *, hold: bool = False) -> bool:
+        """Return when the workbench has ended: True when it had nothing to do, False after a mishap.
+
+        ``hold``: meanwhile it does not end for want of work.
+        """
+        last = b""
         try:
-            async with self._asked("GET", "/alive") as answer:
-                async for _ in answer.aiter_raw():
-                    pass
+            async with self._asked("GET", "/alive", query={"hold": "1"} if hold else {}, wake=hold) as answer:
+                async for chunk in answer.aiter_raw():
+                    last = chunk
         except Unavailable:
-            return
+            return False
+        return last.endswith(wire.IDLE)
+
+    async def restarted(self) -> AsyncIterator[Workbench]:
+        while True:
+            yield self
+            await self.ended()
+            logger.warning("the workbench ended; apps are started again when it is back")
 
     @asynccontextmanager
     async def _asked(
@@ -119,9 +172,11 @@ class RemoteBench:
         *,
         query: Mapping[str, str] | None = None,
         content: bytes | AsyncIterable[bytes] | None = None,
+        wake: bool = True,
     ) -> AsyncIterator[httpx2.Response]:
         """The answer to a request; waits for the workbench to be there, and never sends anything twice."""
         deadline = anyio.current_time() + self._patience
+        waking = 0.0
         while True:
             try:
                 async with self._once(method, path, query or {}, content) as answer:
@@ -130,6 +185,9 @@ class RemoteBench:
             except httpx2.ConnectError as error:
                 if anyio.current_time() >= deadline:
                     raise Unavailable(self._silent(error)) from error
+                if wake and self._wake is not None and anyio.current_time() >= waking:
+                    await self._wake()
+                    waking = anyio.current_time() + WAKE_SECONDS
             except httpx2.TransportError as error:
                 raise Unavailable(f"The workbench ended in the middle: {error!r}. Try again.") from error
             await anyio.sleep(AGAIN_SECONDS)
@@ -149,3 +207,8 @@ class RemoteBench:
 
     def _silent(self, error: Exception) -> str:
         return f"The workbench does not answer on {self._socket}: {error!r}."
+
+
+def _code(found: Mapping[str, object]) -> int | None:
+    code = found.get("code")
+    return code if isinstance(code, int) else None

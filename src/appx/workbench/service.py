@@ -8,29 +8,29 @@ from functools import partial
 from typing import TypeAlias
 
 import anyio
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from appx.domain.errors import AppxError, Invalid
+from appx.domain.errors import AppxError
 from appx.domain.ids import ProjectId
-from appx.workbench import tree_service, wire
+from appx.workbench import terminal_service, tree_service, wire
 from appx.workbench.bench import Command, OnOutput, TakeBytes, Workbench
 from appx.workbench.framed import Framed, until_left
 from appx.workbench.local import MAX_WRITE
 from appx.workbench.mcp.shapes import McpCall
+from appx.workbench.rest import Rest, Watched
 
 logger = logging.getLogger(__name__)
 
 Handler: TypeAlias = Callable[[Workbench, Request], Awaitable[Response]]
 
 
-def make_service(bench: Workbench) -> Starlette:
-    """The ASGI application."""
-    return Starlette(
+def make_service(bench: Workbench, rest: Rest | None = None) -> ASGIApp:
+    """The ASGI application. ``rest``: is told what goes on, and tells when nothing does."""
+    service = Starlette(
         routes=[
             Route("/run", _Run(bench), methods=["POST"]),
             Route("/file", _handler(bench, _read), methods=["GET"]),
@@ -39,14 +39,16 @@ def make_service(bench: Workbench) -> Starlette:
             Route("/projects/{id}", _handler(bench, _remove), methods=["DELETE"]),
             Route("/projects/{id}/pack", Framed(partial(_pack, bench)), methods=["POST"]),
             Route("/projects/{id}/unpacked", _handler(bench, _unpack), methods=["PUT"]),
+            *terminal_service.routes(bench),
             *tree_service.routes(bench.tree),
             Route("/projects/{id}/mcp", _handler(bench, _mcp_servers), methods=["POST"]),
             Route("/projects/{id}/mcp/call", _McpCall(bench), methods=["POST"]),
             Route("/status", _handler(bench, _status), methods=["GET"]),
-            Route("/alive", _Alive(), methods=["GET"]),
+            Route("/alive", _Alive(rest), methods=["GET"]),
         ],
         exception_handlers={AppxError: _refused},
     )
+    return service if rest is None else Watched(service, rest)
 
 
 def _handler(bench: Workbench, answer: Handler) -> Callable[[Request], Awaitable[Response]]:
@@ -113,7 +115,7 @@ class _Run:
     bench: Workbench
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        command = await _command(Request(scope, receive))
+        command = await terminal_service.command_of(Request(scope, receive))
         await send(
             {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/x-ndjson")]}
         )
@@ -174,21 +176,20 @@ class _McpCall:
         return Response(wire.MCP_RESULT.dump_json(found), media_type="application/json")
 
 
+@dataclass(frozen=True, slots=True)
 class _Alive:
-    """Open until the caller leaves or this process ends."""
+    """Open until the caller leaves, this process ends, or there was nothing to do."""
+
+    rest: Rest | None
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"\n", "more_body": True})
-        while (await receive())["type"] != "http.disconnect":
-            pass
-
-
-async def _command(request: Request) -> Command:
-    try:
-        return wire.COMMAND.validate_json(await request.body())
-    except ValidationError as error:
-        raise Invalid(f"This is no command: {error}") from error
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(until_left, receive, tasks.cancel_scope)
+            await (anyio.sleep_forever() if self.rest is None else self.rest.come.wait())
+            await send({"type": "http.response.body", "body": wire.IDLE})
+            tasks.cancel_scope.cancel()
 
 
 def _line(found: object, *, more: bool = True) -> dict[str, object]:

@@ -4,6 +4,7 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 MAX_FILE = 16 << 20
 MAX_FILES = 16
@@ -26,6 +27,7 @@ class Tail:
         self._keep_lines = keep_lines
         self._kept = bytearray()
         self._written = 0
+        self._file: BinaryIO | None = None
         self._no_file = False
 
     @property
@@ -53,27 +55,30 @@ class Tail:
         return b"\n".join(lines[-most:]).decode(errors="replace")
 
     def close(self) -> None:
-        """Say at the end of the file what it lacks."""
-        if self.full_output is not None and self._written < self.total_bytes:
+        """Say at the end of the file what it lacks. Closing again does nothing."""
+        if self._file is None:
+            return
+        if self._written < self.total_bytes:
             missing = self.total_bytes - self._written
-            self._write(self.full_output, b"\n[appx: %d more bytes of output were left out here]\n" % missing)
+            self._write(self._file, b"\n[appx: %d more bytes of output were left out here]\n" % missing)
+        self._file.close()
+        self._file = None
 
     def _spool(self, chunk: bytes) -> None:
-        if self.full_output is None:
+        if self._file is None:
             if self._no_file:
                 return
-            self.full_output = _new_file(self._folder)
-            self._no_file = self.full_output is None
+            self.full_output, self._file = _new_file(self._folder) or (None, None)
+            self._no_file = self._file is None
             chunk = bytes(self._kept)
         room = MAX_FILE - self._written
-        if self.full_output is not None and room > 0 and self._write(self.full_output, chunk[:room]):
+        if self._file is not None and room > 0 and self._write(self._file, chunk[:room]):
             self._written += len(chunk[:room])
 
-    def _write(self, path: Path, data: bytes) -> bool:
+    def _write(self, file: BinaryIO, data: bytes) -> bool:
         """Whether it was written; output that finds no room must not end the command."""
         try:
-            with path.open("ab") as file:
-                file.write(data)
+            file.write(data)
         except OSError:
             return False
         return True
@@ -88,27 +93,37 @@ def _from_a_line(data: bytes) -> bytes:
     return data
 
 
-def _new_file(folder: Path) -> Path | None:
-    """None when none can be made: that must not end the command either."""
-    path = folder / f"{secrets.token_hex(6)}.log"
+def _new_file(folder: Path) -> tuple[Path, BinaryIO] | None:
+    """Open from now on, and unbuffered: who puts a link in its place gets nothing of it.
+
+    None when none can be made: that must not end the command either. Nor in a directory that another user made before.
+    """
+    name = f"{secrets.token_hex(6)}.log"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _make_room(folder)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if os.fstat(place).st_uid != os.getuid():
+                return None
+            _make_room(place)
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+            descriptor = os.open(name, flags, 0o600, dir_fd=place)
+        finally:
+            os.close(place)
     except OSError:
         return None
-    return path
+    return folder / name, os.fdopen(descriptor, "wb", buffering=0)
 
 
-def _make_room(folder: Path) -> None:
-    files = sorted(folder.glob("*.log"), key=_age)
+def _make_room(folder: int) -> None:
+    files = sorted((name for name in os.listdir(folder) if name.endswith(".log")), key=lambda name: _age(name, folder))
     for old in files[: max(0, len(files) + 1 - MAX_FILES)]:
         with suppress(OSError):
-            old.unlink()
+            os.unlink(old, dir_fd=folder)
 
 
-def _age(path: Path) -> float:
+def _age(name: str, folder: int) -> float:
     try:
-        return path.stat().st_mtime
+        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime
     except OSError:
         return 0.0

@@ -120,9 +120,20 @@ class FileTree(Protocol):
         """
         ...
 
-    async def unzip(self, project: ProjectId, path: str, data: AsyncIterable[bytes], *, replace: bool) -> Unzipped:
+    async def bundle(self, project: ProjectId, take: Take) -> None:
+        """The project's repository as a git bundle: its branches, tags and checkpoints.
+
+        Where no branch has a commit, the newest checkpoint is the branch ``main``. Raises Conflict when there is none
+        of these, Unavailable when git cannot do it.
+        """
+        ...
+
+    async def unzip(
+        self, project: ProjectId, path: str, data: AsyncIterable[bytes], *, replace: bool, unwrap: bool = False
+    ) -> Unzipped:
         """Unpack into a directory, made when it is not there: all or, on an error, nothing.
 
+        ``unwrap``: without the one directory that all of it is in, if there is one.
         Raises Invalid for what is no zip archive or has a name that leads elsewhere, TooLarge for a bomb, Conflict when
         something is in the way.
         """

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing
@@ -16,9 +15,11 @@ from anyio import to_thread
 from appx.domain.errors import Conflict, Invalid, TooLarge, Unavailable
 from appx.domain.ids import ProjectId
 from appx.kit import process
+from appx.kit.removal import remove_folder
 from appx.kit.unfinished import PREFIX
-from appx.workbench.entries import READABLE, below, entry_of, listing
-from appx.workbench.paths import open_file, spot, sync_folder
+from appx.workbench.bundling import bundle
+from appx.workbench.entries import below, entry_of, listing
+from appx.workbench.paths import READABLE, open_file, spot, sync_folder
 from appx.workbench.staging import Staged, look, placing, refuse_reserved
 from appx.workbench.tree import Entry, Listing, Look, Opened, Span, Take, Unzipped, When
 from appx.workbench.unzipping import unzip
@@ -81,12 +82,17 @@ class LocalTree:
                     if part:
                         await take(part)
 
-    async def unzip(self, project: ProjectId, path: str, data: AsyncIterable[bytes], *, replace: bool) -> Unzipped:
+    async def bundle(self, project: ProjectId, take: Take) -> None:
+        await bundle(self.directory(project), self.environment(project), take)
+
+    async def unzip(
+        self, project: ProjectId, path: str, data: AsyncIterable[bytes], *, replace: bool, unwrap: bool = False
+    ) -> Unzipped:
         root = self.directory(project)
         refuse_reserved(path)
         with Staged(root, path=path) as staged:
             await _fill(staged, data)
-            return await to_thread.run_sync(partial(unzip, staged.file, root, path, replace=replace))
+            return await to_thread.run_sync(partial(unzip, staged.file, root, path, replace=replace, unwrap=unwrap))
 
     async def _names(self, project: ProjectId, folder: int, *, everything: bool) -> list[str]:
         """By fd, which knows what git ignores."""
@@ -151,7 +157,7 @@ def _remove(root: Path, path: str, *, recursive: bool) -> None:
         if not stat.S_ISDIR(told.st_mode):
             os.unlink(place.name, dir_fd=place.parent)
         elif recursive:
-            shutil.rmtree(place.name, dir_fd=place.parent)
+            remove_folder(place.name, place.parent)
         else:
             _remove_empty(place.name, place.parent, path)
         sync_folder(place.parent)

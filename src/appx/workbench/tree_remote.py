@@ -63,8 +63,14 @@ class RemoteTree:
         async with self.asked("POST", f"/projects/{project}/zip", query=query) as answer:
             await wire.hand_over(answer.aiter_raw(), take)
 
-    async def unzip(self, project: ProjectId, path: str, data: AsyncIterable[bytes], *, replace: bool) -> Unzipped:
-        query = {"path": path, "replace": _flag(replace)}
+    async def bundle(self, project: ProjectId, take: Take) -> None:
+        async with self.asked("POST", f"/projects/{project}/bundle") as answer:
+            await wire.hand_over(answer.aiter_raw(), take)
+
+    async def unzip(
+        self, project: ProjectId, path: str, data: AsyncIterable[bytes], *, replace: bool, unwrap: bool = False
+    ) -> Unzipped:
+        query = {"path": path, "replace": _flag(replace), "unwrap": _flag(unwrap)}
         async with self.asked("PUT", f"/projects/{project}/unzipped", query=query, content=data) as answer:
             return said.UNZIPPED.validate_json(await answer.aread())
 

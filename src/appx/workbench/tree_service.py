@@ -6,7 +6,8 @@
 - ``DELETE /content?path&recursive``: 204
 - ``POST /moved?path&to&replace``: ``Entry``
 - ``POST /zip?path&everything``: frames, as ``wire`` has them
-- ``PUT /unzipped?path&replace`` with a zip archive: ``Unzipped``
+- ``POST /bundle``: frames with a git bundle
+- ``PUT /unzipped?path&replace&unwrap`` with a zip archive: ``Unzipped``
 
 Flags are ``1`` or empty.
 """
@@ -62,6 +63,7 @@ def routes(tree: FileTree) -> list[Route]:
         plain("content", "DELETE", _remove),
         plain("moved", "POST", _move),
         Route("/projects/{id}/zip", Framed(partial(_zip, tree)), methods=["POST"]),
+        Route("/projects/{id}/bundle", Framed(partial(_bundle, tree)), methods=["POST"]),
         plain("unzipped", "PUT", _unzip),
     ]
 
@@ -105,10 +107,20 @@ async def _zip(tree: FileTree, request: Request, take: Take) -> None:
     await tree.zip(_project(request), asked["path"], take, everything=bool(asked["everything"]))
 
 
+async def _bundle(tree: FileTree, request: Request, take: Take) -> None:
+    await tree.bundle(_project(request), take)
+
+
 async def _unzip(tree: FileTree, request: Request) -> Response:
     asked = request.query_params
     try:
-        done = await tree.unzip(_project(request), asked["path"], request.stream(), replace=bool(asked["replace"]))
+        done = await tree.unzip(
+            _project(request),
+            asked["path"],
+            request.stream(),
+            replace=bool(asked["replace"]),
+            unwrap=bool(asked["unwrap"]),
+        )
     except ClientDisconnect:
         return _left(request)
     return _json(UNZIPPED.dump_json(done))

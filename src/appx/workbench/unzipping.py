@@ -12,17 +12,19 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from typing_extensions import override
 
+from appx.domain.deployment import DEPLOYMENT_FILE
 from appx.domain.errors import Conflict, Invalid, TooLarge
+from appx.kit.removal import remove_folder
 from appx.kit.unfinished import unfinished_name
-from appx.workbench.entries import READABLE
-from appx.workbench.paths import our_errors, spot
+from appx.workbench.entries import below
+from appx.workbench.paths import DIRECTORY, READABLE, our_errors, parent_of, spot
 from appx.workbench.staging import is_reserved, placing
 from appx.workbench.tree import Unzipped
 
@@ -57,20 +59,20 @@ class Plan:
         return sum(each.file_size for each in self.files.values())
 
 
-def unzip(archive: BinaryIO, root: Path, path: str, *, replace: bool) -> Unzipped:
+def unzip(archive: BinaryIO, root: Path, path: str, *, replace: bool, unwrap: bool = False) -> Unzipped:
     """Unpack below ``path`` of the project ``root``. Raises Invalid, TooLarge, Conflict, NoSpace."""
     size = archive.seek(0, os.SEEK_END)
     with _readable(), zipfile.ZipFile(_Guarded(archive)) as opened:
         found = plan(opened.infolist(), size)
-        beside = root / unfinished_name()
-        try:
+        if unwrap:
+            found = unwrapped(found)
+        if not below(root, path):
+            found = without_ours(found)
+        with _beside(root, path) as folder:
             with our_errors(path):
-                beside.mkdir(0o700)
-                _extract(opened, found, beside)
-                _sync(beside)
-            _place(beside, root, path, replace=replace)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
+                _extract(opened, found, folder)
+                _sync(folder)
+            _place(folder, root, path, replace=replace)
     return Unzipped(files=len(found.files), size=found.size, left_out=tuple(found.left_out))
 
 
@@ -91,6 +93,27 @@ def plan(entries: list[zipfile.ZipInfo], archive_size: int) -> Plan:
             "Send it in parts."
         )
     return found
+
+
+def unwrapped(found: Plan) -> Plan:
+    """Without the one directory that all is in, as hosts of repositories pack them. Pure."""
+    tops = {name.partition("/")[0] for name in (*found.files, *found.folders)}
+    if len(tops) != 1 or not tops <= found.folders:
+        return found
+    cut = len(tops.pop()) + 1
+    return Plan(
+        files={name[cut:]: entry for name, entry in found.files.items()},
+        folders={name[cut:] for name in found.folders if name[cut:]},
+        left_out=found.left_out,
+    )
+
+
+def without_ours(found: Plan) -> Plan:
+    """Without what the server writes into a project: an archive of another one has that one's. Pure."""
+    if DEPLOYMENT_FILE not in found.files:
+        return found
+    kept = {name: entry for name, entry in found.files.items() if name != DEPLOYMENT_FILE}
+    return Plan(files=kept, folders=found.folders, left_out=[*found.left_out, DEPLOYMENT_FILE])
 
 
 def _add(found: Plan, entry: zipfile.ZipInfo) -> None:
@@ -177,30 +200,49 @@ def _readable() -> Iterator[None]:
         raise Invalid(f"This is no zip archive, or it is damaged: {error}. Nothing was unpacked.") from None
 
 
-def _extract(archive: zipfile.ZipFile, found: Plan, into: Path) -> None:
+@contextmanager
+def _beside(root: Path, path: str) -> Iterator[int]:
+    """A new directory in the project's, open until it is removed. A command may replace it, and gets nothing by it."""
+    name = unfinished_name()
+    with our_errors(path):
+        top = os.open(root, DIRECTORY)
+    try:
+        with our_errors(path):
+            os.mkdir(name, 0o700, dir_fd=top)
+            folder = os.open(name, READABLE, dir_fd=top)
+        try:
+            yield folder
+        finally:
+            os.close(folder)
+    finally:
+        with suppress(OSError):
+            remove_folder(name, top)
+        os.close(top)
+
+
+def _extract(archive: zipfile.ZipFile, found: Plan, into: int) -> None:
     for name in sorted(found.folders):  # each behind those that hold it
-        (into / name).mkdir()
+        with parent_of(into, name) as place:
+            os.mkdir(place.name, dir_fd=place.parent)
     for name, entry in found.files.items():
         mode = 0o777 if (entry.external_attr >> 16) & 0o111 else 0o666
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(into / name, flags, mode), "wb") as file, archive.open(entry) as source:
+        with parent_of(into, name) as place:
+            descriptor = os.open(place.name, flags, mode, dir_fd=place.parent)
+        with os.fdopen(descriptor, "wb") as file, archive.open(entry) as source:
             shutil.copyfileobj(source, file, PART_BYTES)  # never more than the entry says, and its checksum
 
 
-def _sync(folder: Path) -> None:
+def _sync(folder: int) -> None:
     """The whole disk at once: one ``fsync`` for each of 20,000 files takes minutes. Python has no name for it."""
-    descriptor = os.open(folder, READABLE)
-    try:
-        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    finally:
-        os.close(descriptor)
+    if ctypes.CDLL(None, use_errno=True).syncfs(folder):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def _place(source: Path, root: Path, path: str, *, replace: bool) -> None:
+def _place(source: int, root: Path, path: str, *, replace: bool) -> None:
     """First look for what is in the way, then move."""
     with placing, spot(root, path, folder=True, make_parents=True) as place:
-        pair = _Pair(os.open(source, READABLE), os.open(place.name, READABLE, dir_fd=place.parent))
+        pair = _Pair(os.dup(source), os.open(place.name, READABLE, dir_fd=place.parent))
         try:
             _look(pair, "", replace=replace)
             _move(pair)

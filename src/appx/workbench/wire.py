@@ -1,6 +1,11 @@
 """What the server and the workbench say to each other: HTTP over a unix socket, bodies in JSON.
 
 - ``POST /run`` with a ``Command``: lines of JSON, ``{"output"}`` again and again, then ``{"result"}`` or an error
+- ``POST /stream`` with a ``Command``: frames, the first byte of each is the number of its stream, then its output;
+  after an empty one ``{"code"}`` or an error
+- ``POST /terminals?columns&rows`` with a ``Command``: frames, the first is the name of the terminal, the others are
+  what it shows; after an empty one ``{"code"}`` or an error
+- ``POST /terminals/{name}`` with what is typed, ``POST /terminals/{name}/size?columns&rows``: 204, once it was taken
 - ``GET /file?project&path&limit``: the bytes
 - ``PUT /file?project&path``: 204
 - ``PUT /projects/{id}``: ``{"directory"}``
@@ -12,19 +17,21 @@
 - ``POST /projects/{id}/mcp``: ``McpServers``
 - ``POST /projects/{id}/mcp/call`` with a ``McpCall``: ``McpResult``
 - ``GET /status``: ``BenchStatus``
-- ``GET /alive``: stays open until the workbench ends
+- ``GET /alive?hold``: stays open until the workbench ends, and ends with ``IDLE`` when that had nothing to do; with
+  ``hold`` it has something to do as long as this is open
 
-Leaving ``/run``, ``/call`` or one of the archives ends what runs. An error is ``{"error": NAME, "text"}``, with status
-400 but in ``/run`` and ``/pack``.
+Leaving ``/run``, ``/stream``, ``/terminals``, ``/call`` or one of the archives ends what runs. An error is
+``{"error": NAME, "text"}``, with status 400 but in ``/run`` and behind frames.
 """
 
 import json
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from appx.domain.errors import AppxError, Changed, Conflict, Invalid, NoSpace, NotFound, TooLarge, Unavailable
-from appx.workbench.bench import BenchStatus, Command, CommandResult
+from appx.workbench.bench import BenchStatus, Command, CommandResult, Size, Stream
 from appx.workbench.mcp.shapes import McpCall, McpResult, McpServers
 
 COMMAND = TypeAdapter(Command)
@@ -33,6 +40,10 @@ STATUS = TypeAdapter(BenchStatus)
 MCP_SERVERS = TypeAdapter(McpServers)
 MCP_CALL = TypeAdapter(McpCall)
 MCP_RESULT = TypeAdapter(McpResult)
+
+IDLE = b"idle\n"
+STREAMS: tuple[Stream, Stream] = ("stdout", "stderr")
+"""By their numbers, from 1 on."""
 
 _ERRORS: dict[str, type[AppxError]] = {
     each.__name__: each for each in (Changed, Conflict, Invalid, NoSpace, NotFound, TooLarge, Unavailable)
@@ -46,6 +57,14 @@ def error_out(error: AppxError) -> dict[str, str]:
 def error_in(found: dict[str, str]) -> AppxError:
     """An error of a name that we do not know is the workbench's, not the caller's."""
     return _ERRORS.get(found["error"], Unavailable)(found["text"])
+
+
+def size_out(size: Size) -> dict[str, str]:
+    return {"columns": str(size.columns), "rows": str(size.rows)}
+
+
+def size_in(query: Mapping[str, str]) -> Size:
+    return Size(columns=int(query["columns"]), rows=int(query["rows"]))
 
 
 def frame(data: bytes) -> bytes:
@@ -76,14 +95,18 @@ class Frames:
         return bytes(self._buffer) if self._ended else None
 
 
-async def hand_over(data: AsyncIterable[bytes], take: Callable[[bytes], Awaitable[object]]) -> None:
-    """Give ``take`` what is in frames. Raises the error that stands behind them, Unavailable when they break off."""
+async def hand_over(data: AsyncIterable[bytes], take: Callable[[bytes], Awaitable[object]]) -> dict[str, Any]:
+    """Give ``take`` what is in frames, and answer what stands behind them. Raises the error that does.
+
+    Raises Unavailable when they break off.
+    """
     frames = Frames()
     async for each in data:
         for chunk in frames.add(each):
             await take(chunk)
-    found = {"error": "Unavailable", "text": "The workbench ended while it packed."}
+    found: dict[str, Any] = {"error": "Unavailable", "text": "The workbench ended in the middle. Try again."}
     if frames.last is not None:
         found = json.loads(frames.last)
-    if found:
+    if "error" in found:
         raise error_in(found)
+    return found

@@ -5,9 +5,10 @@ import stat
 import time
 import zipfile
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from itertools import accumulate
 
-from appx.workbench.entries import READABLE
+from appx.workbench.paths import parent_of
 
 LEVEL = 3
 """Of deflate's nine."""
@@ -41,12 +42,19 @@ class _Sink:
 
 
 def zipped(folder: int, names: Sequence[str]) -> Generator[bytes]:
-    """The archive in parts. ``names`` as Python has them, relative to the open directory ``folder``."""
-    sink, left = _Sink(), list[str]()
+    """The archive in parts. ``names`` as Python has them, relative to the open directory ``folder``.
+
+    Below what came into it as a link or a file comes nothing: while the archive is made, a directory may become a link
+    and a directory again, and who unpacks that would write through the link.
+    """
+    sink, left, leaves = _Sink(), list[str](), set[str]()
     with zipfile.ZipFile(sink, "w", compresslevel=LEVEL) as archive:
         for name in names:
+            if not leaves.isdisjoint(_above(name)):
+                left.append(f"{shown(name)}: its directory was replaced\n")
+                continue
             try:
-                for _ in _add(archive, folder, name):
+                for _ in _add(archive, folder, name, leaves):
                     yield sink.taken()
             except FileNotFoundError:  # removed meanwhile
                 continue
@@ -62,10 +70,18 @@ def shown(name: str) -> str:
     return "".join(f"%{ord(each) - 0xDC00:02X}" if "\udc80" <= each <= "\udcff" else each for each in name)
 
 
-def _add(archive: zipfile.ZipFile, folder: int, name: str) -> Iterator[None]:
-    """Yields whenever there is something to send."""
-    with _parent(folder, name) as (parent, last):
+def _above(name: str) -> Iterator[str]:
+    """The directories on the way to it."""
+    return accumulate(name.split("/")[:-1], "{}/{}".format)
+
+
+def _add(archive: zipfile.ZipFile, folder: int, name: str, leaves: set[str]) -> Iterator[None]:
+    """Yields whenever there is something to send. What is no directory becomes one of ``leaves``."""
+    with parent_of(folder, name) as place:
+        parent, last = place.parent, place.name
         told = os.stat(last, dir_fd=parent, follow_symlinks=False)
+        if not stat.S_ISDIR(told.st_mode):
+            leaves.add(name)
         entry = zipfile.ZipInfo(shown(name), _date(told.st_mtime))
         entry.create_system = 3  # unix: the permissions count
         entry.external_attr = (told.st_mode & 0xFFFF) << 16
@@ -93,21 +109,6 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, parent: int, name
                 left -= len(data)
                 yield
     yield
-
-
-@contextmanager
-def _parent(folder: int, name: str) -> Iterator[tuple[int, str]]:
-    """The directory in which a name stands, by descriptors: a link that somebody puts on the way is not followed."""
-    *above, last = name.split("/")
-    at = os.dup(folder)
-    try:
-        for part in above:
-            inner = os.open(part, READABLE, dir_fd=at)
-            os.close(at)
-            at = inner
-        yield at, last
-    finally:
-        os.close(at)
 
 
 def _date(seconds: float) -> tuple[int, int, int, int, int, int]:

@@ -84,7 +84,7 @@ def test_without_a_port_it_is_told_to_take_a_free_one() -> None:
 def test_the_demo_finds_its_place_in_it() -> None:
     prompt = system_prompt(base=base_prompt(), files=(), place=here(Deployment(dev=Target(port=3004))), today=TODAY)
     found = place(prompt)
-    assert (found.project, found.port, found.url) == ("tea-shop", "3004", "http://localhost:3004")
+    assert (found.project, found.url) == ("tea-shop", "http://localhost:3004")
 
 
 def test_the_base_is_there_and_short() -> None:

@@ -20,7 +20,7 @@ async def test_it_runs_outside_of_the_project_which_may_be_gone() -> None:
     bench = FakeBench()
     await reap(bench, TEA)
     (command,) = bench.commands
-    assert (command.line, command.project) == (argv.reap(TEA), None)
+    assert (command.line, command.project, command.at_top) == (argv.reap(TEA), TEA, True)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """After a restart apps come back, and one that does not stops nothing else."""
 
 import logging
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 import anyio
@@ -10,7 +11,7 @@ from typing_extensions import override
 from appx.apps.restore import keep_restored, restore
 from appx.domain.errors import Unavailable
 from appx.podman import argv
-from appx.workbench.bench import Command, CommandResult, OnOutput
+from appx.workbench.bench import Command, CommandResult, OnOutput, Workbench
 from tests.fakes.bench import DONE, FakeBench
 
 pytestmark = pytest.mark.anyio
@@ -24,11 +25,12 @@ class Ending(FakeBench):
     idle: anyio.Event = field(default_factory=anyio.Event)
 
     @override
-    async def gone(self) -> None:
-        if not self.endings:
-            self.idle.set()
-            await anyio.sleep_forever()
-        self.endings -= 1
+    async def restarted(self) -> AsyncIterator[Workbench]:
+        for _ in range(self.endings + 1):
+            yield self
+            await anyio.sleep(0.01)
+        self.idle.set()
+        await anyio.sleep_forever()
 
 
 class Silent(FakeBench):

@@ -97,3 +97,11 @@ def test_events_come_with_the_number_of_their_record() -> None:
         found = list(client.events("/v1/events", after=3))
     assert found == [(1, events[0]), (None, events[1]), (7, events[2])]
     assert seen[0]["path"] == "/v1/events?after=3&deltas=lean"
+
+
+def test_events_are_asked_for_with_the_query_of_their_path() -> None:
+    seen: list[Mapping[str, str]] = []
+    with answering(200, 'id: 7\ndata: {"x": 1}\n\n', seen) as url, Client(url, TOKEN) as client:
+        assert list(client.events("/v1/a?follow=true&lines=5")) == [(7, {"x": 1})]
+        list(client.events("/v1/a", after=3))
+    assert [each["path"] for each in seen] == ["/v1/a?follow=true&lines=5", "/v1/a?after=3&deltas=lean"]

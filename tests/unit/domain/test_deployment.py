@@ -20,5 +20,9 @@ def test_it_has_what_is_set_in_the_order_of_the_contract_and_no_null(deployment:
             assert found[name] == kept
 
 
+def test_an_environment_without_a_port_says_why() -> None:
+    assert as_json("tea", Deployment(dev=Target(note="why"))) == {"project": "tea", "dev": {"note": "why"}}
+
+
 def test_without_a_deployment_there_is_only_the_project() -> None:
     assert as_json("tea", None) == as_json("tea", Deployment()) == {"project": "tea"}

@@ -1,8 +1,17 @@
+import time
+from collections.abc import Callable
+from math import inf
+
+import pytest
 from starlette.datastructures import Headers
 
-from appx.http.auth import COOKIE, Gate, same_origin
+from appx.http.auth import COOKIE, COOKIE_SECONDS, SAFE_COOKIE, Gate, same_origin
 
 TOKEN = "0123456789abcdef"
+
+
+def cookie(value: str, name: str = COOKIE) -> Headers:
+    return Headers({"cookie": f"{name}={value}"})
 
 
 def test_only_the_token_opens() -> None:
@@ -28,17 +37,103 @@ def test_login_codes_cannot_fill_the_memory() -> None:
     assert gate.use_login(last)
 
 
-def test_the_cookie_does_not_contain_the_token_and_belongs_to_it() -> None:
+def test_a_cookie_tells_its_login_and_belongs_to_the_token() -> None:
     gate = Gate(TOKEN)
-    assert TOKEN not in gate.cookie
-    assert gate.cookie_of(Headers({"cookie": f"{COOKIE}={gate.cookie}"}))
-    assert not Gate(TOKEN + "x").cookie_of(Headers({"cookie": f"{COOKIE}={gate.cookie}"}))
-    assert not gate.cookie_of(Headers({"cookie": f"{COOKIE}={TOKEN}"}))
-    assert not gate.cookie_of(Headers({"cookie": "\x00;=;"}))
+    login, value = gate.new_cookie()
+    assert gate.cookie_of(cookie(value)) == login
+    assert gate.cookie_of(cookie(value, SAFE_COOKIE)) == login
+    assert TOKEN not in value
+    assert gate.new_cookie()[0] != login
+    assert Gate(TOKEN + "x").cookie_of(cookie(value)) is None
+    assert gate.cookie_of(cookie(TOKEN)) is None
+    assert gate.cookie_of(Headers({"cookie": "\x00;=;"})) is None
 
 
-def test_an_origin_is_the_same_only_with_host_and_port() -> None:
-    assert same_origin(Headers({"origin": "http://localhost:4001", "host": "localhost:4001"}))
-    assert not same_origin(Headers({"origin": "http://localhost:3000", "host": "localhost:4001"}))
-    assert not same_origin(Headers({"origin": "null", "host": "localhost:4001"}))
-    assert not same_origin(Headers({"host": "localhost:4001"}))
+def test_a_right_cookie_counts_beside_a_wrong_one_that_another_port_has_set() -> None:
+    gate = Gate(TOKEN)
+    login, value = gate.new_cookie()
+    assert gate.cookie_of(Headers({"cookie": f"{SAFE_COOKIE}=wrong; {COOKIE}={value}"})) == login
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_no_part_of_a_cookie_can_be_changed(part: int) -> None:
+    gate = Gate(TOKEN)
+    parts = gate.new_cookie()[1].split(".")
+    parts[part] = {0: "00000000", 1: "9999999999", 2: "0" * 64}[part]
+    assert gate.cookie_of(cookie(".".join(parts))) is None
+    for broken in ("", ".", "..", "a.b", "a.b.c.d", "ü.1.2", *parts):
+        assert gate.cookie_of(Headers(raw=[(b"cookie", f"{COOKIE}={broken}".encode("latin-1"))])) is None
+
+
+def test_a_cookie_ends_also_when_the_browser_keeps_it() -> None:
+    at = 1_800_000_000.0
+    gate = Gate(TOKEN, now=lambda: at)
+    _, value = gate.new_cookie()
+    at += COOKIE_SECONDS
+    assert gate.cookie_of(cookie(value)) is not None
+    at += 1
+    assert gate.cookie_of(cookie(value)) is None
+
+
+HOST = "builder.example:4001"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "null",
+        "",
+        "https://builder.example",
+        "https://builder.example:3000",
+        "https://evil.builder.example:4001",
+        "https://builder.example:4001.evil.example",
+        "https://evil@builder.example:4001",
+        "https://builder.example:4001/",
+        "ftp://builder.example:4001",
+        "builder.example:4001",
+        f"https://{HOST} https://{HOST}",
+    ],
+)
+def test_an_origin_that_is_not_quite_ours_is_not_ours(origin: str) -> None:
+    for secure in (True, False):
+        assert not same_origin(Headers({"origin": origin, "host": HOST}), secure=secure)
+
+
+def test_an_origin_is_the_same_only_with_host_port_and_over_tls_scheme() -> None:
+    ours = Headers({"origin": f"https://{HOST}", "host": HOST})
+    plain = Headers({"origin": f"http://{HOST}", "host": HOST.upper()})
+    assert same_origin(ours, secure=True)
+    assert same_origin(ours, secure=False)
+    assert same_origin(plain, secure=False)
+    assert not same_origin(plain, secure=True)
+    assert not same_origin(Headers({"host": HOST}), secure=False)
+    assert not same_origin(Headers({"origin": "http://"}), secure=False)
+    assert not same_origin(Headers({"origin": "http://", "host": ""}), secure=False)
+
+
+@pytest.mark.parametrize(("site", "expected"), [("same-origin", True), ("same-site", False), ("none", False)])
+def test_what_the_browser_says_of_the_page_counts_too(site: str, expected: bool) -> None:  # noqa: FBT001
+    given = Headers({"origin": f"https://{HOST}", "host": HOST, "sec-fetch-site": site})
+    assert same_origin(given, secure=True) is expected
+    assert not same_origin(Headers({"host": HOST, "sec-fetch-site": site}), secure=True), "without Origin"
+
+
+def test_the_time_of_a_refusal_does_not_tell_how_much_of_a_token_was_right() -> None:
+    """With a token so long that a comparison which ends at the first difference would be seen."""
+    token = "x" * (1 << 18)
+    gate = Gate(token)
+    early, late = (Headers({"Authorization": f"Bearer {wrong}"}) for wrong in ("y" + token[1:], token[:-1] + "y"))
+    right, wrong = token.encode(), (token[:-1] + "y").encode()
+    times = fastest(lambda: gate.bearer(early), lambda: gate.bearer(late), lambda: right == wrong)
+    assert times[1] - times[0] < times[2] / 2, [f"{seconds * 1e6:.1f} µs" for seconds in times]
+
+
+def fastest(*refused: Callable[[], bool]) -> list[float]:
+    """Seconds, of 500 times, in turns: what else the machine does only adds to it."""
+    times = [inf] * len(refused)
+    for _ in range(500):
+        for which, ask in enumerate(refused):
+            started = time.perf_counter()
+            assert not ask()
+            times[which] = min(times[which], time.perf_counter() - started)
+    return times

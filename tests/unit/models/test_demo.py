@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appx.domain.messages import Message, Reply, ToolCall, ToolMessage, ToolResult, ToolSpec, UserMessage
-from appx.models.demo import Place, demo, deploy_line, place
+from appx.models.demo import Place, demo, place
 from appx.models.demo_page import page
 from appx.models.model import ModelFailed, Request
 from appx.models.scripted import Broken
@@ -19,7 +19,7 @@ SYSTEM = """You build apps.
 - dev: port 3004, http://localhost:3004
 - prod: port 3005, http://localhost:3005
 """
-TOOLS = [ToolSpec(name=name, description="", schema={}) for name in ("read", "write", "bash")]
+TOOLS = [ToolSpec(name=name, description="", schema={}) for name in ("read", "write", "bash", "deploy")]
 
 
 def request(messages: Sequence[Message], *, system: str = SYSTEM, tools: Sequence[ToolSpec] = tuple(TOOLS)) -> Request:
@@ -41,7 +41,7 @@ def played(prompts: Sequence[str], *, fail: str = "") -> tuple[list[ToolCall], l
                 break
             for call in reply.calls:
                 ok = call.name != fail
-                text = "address: http://localhost:3004" if ok else "the disk exploded"
+                text = "release 1 runs on port 3004 (dev)" if ok else "the disk exploded"
                 messages.append(ToolMessage(call_id=call.id, tool=call.name, result=ToolResult(ok=ok, text=text)))
     return [call for reply in replies for call in reply.calls], replies
 
@@ -52,7 +52,7 @@ def test_the_first_prompt_becomes_a_page_that_is_built_run_and_told() -> None:
     assert [(call.name, call.arguments.get("path")) for call in calls] == [
         ("write", "index.html"),
         ("write", "Containerfile"),
-        ("bash", None),
+        ("deploy", None),
     ]
     assert "A shop for &lt;b&gt;tea&lt;/b&gt;" in str(calls[0].arguments["content"])
     assert "FROM localhost/appx/static" in str(calls[1].arguments["content"])
@@ -67,12 +67,12 @@ def test_it_says_at_once_that_it_is_no_language_model() -> None:
 
 def test_a_later_prompt_is_added_to_the_page_and_deployed_again() -> None:
     calls, _ = played(["A tea shop", "with a dark theme"])
-    assert [call.name for call in calls] == ["write", "write", "bash"] * 2
+    assert [call.name for call in calls] == ["write", "write", "deploy"] * 2
     assert "A tea shop" in str(calls[3].arguments["content"])
     assert "with a dark theme" in str(calls[3].arguments["content"])
 
 
-@pytest.mark.parametrize(("tool", "steps"), [("write", 1), ("bash", 3)])
+@pytest.mark.parametrize(("tool", "steps"), [("write", 1), ("deploy", 3)])
 def test_it_stops_at_the_first_failure_and_shows_it(tool: str, steps: int) -> None:
     calls, replies = played(["A tea shop"], fail=tool)
     assert len(calls) == steps
@@ -119,27 +119,29 @@ def test_fail_fails_as_a_provider_does() -> None:
 @pytest.mark.parametrize(
     ("system", "expected"),
     [
-        (SYSTEM, Place(project="tea-shop", port="3004", url="http://localhost:3004")),
-        ("Project id: `a1`\nDEV port: 3000 (http://a1-dev.localhost:4001).", Place(project="a1")),
-        ("* **project**: x\n* **dev** port 3000", Place(project="x", port="3000")),
+        (SYSTEM, Place(project="tea-shop", url="http://localhost:3004")),
+        (
+            "Project id: `a1`\nDEV port: 3000 (http://a1-dev.localhost:4001).",
+            Place(project="a1", url="http://a1-dev.localhost:4001"),
+        ),
+        ("* **project**: x\n* **dev** port 3000", Place(project="x")),
         ("Nothing of the kind. Develop on port 99999999.", Place()),
     ],
 )
 def test_the_deployment_section_is_read_tolerantly(system: str, expected: Place) -> None:
-    found = place(system)
-    assert found.project == expected.project
-    if expected.port:
-        assert (found.port, found.url) == (expected.port, expected.url)
+    assert place(system) == expected
 
 
-def test_the_command_labels_the_container_and_replaces_the_one_before() -> None:
-    line = deploy_line(Place(project="tea-shop", port="3004"))
-    for part in ("--name", "appx.project=$project", "--restart=always", "--replace", "$port:8080", "port=3004"):
-        assert part in line
-
-
-def test_without_facts_bash_finds_them_out() -> None:
-    assert 'project="$(basename "$PWD")"' in deploy_line(Place())
+def test_without_an_url_the_port_tells_where_it_runs() -> None:
+    messages: list[Message] = [UserMessage(text="tea")]
+    for text in ("", "", "release 1 runs on port 3007 (dev)"):
+        reply = demo(request(messages, system="- project id: tea"))
+        assert isinstance(reply, Reply)
+        (call,) = reply.calls
+        messages += [reply, ToolMessage(call_id=call.id, tool=call.name, result=ToolResult(ok=True, text=text))]
+    last = demo(request(messages, system="- project id: tea"))
+    assert isinstance(last, Reply)
+    assert "http://localhost:3007" in last.text
 
 
 @given(st.text())

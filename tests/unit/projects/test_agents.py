@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from appx.agent.prompt import MAX_FILE, base_prompt
+from appx.domain.egress import Egress
 from appx.domain.errors import NotFound
 from appx.domain.events import ModelChosen
 from appx.domain.ids import ProjectId, SessionId
@@ -16,9 +17,13 @@ from appx.kit import clock
 from appx.models.registry import Models
 from appx.projects import rows
 from appx.projects.agents import Agents
+from appx.projects.checkpoints import Checkpoints
+from appx.projects.egress import EgressPolicies
 from appx.projects.rows import Project
 from appx.sessions.row import SessionRow
+from appx.settings.settings import read_settings
 from appx.store.database import Database
+from appx.wiring.running import running
 from tests.fakes.bench import FakeBench
 from tests.unit.tools.searches import SHOP, bench, project
 
@@ -33,17 +38,39 @@ def agents(tmp_path: Path) -> Iterator[Agents]:
     """Agents of a workspace whose builder prompt says ``global``."""
     (tmp_path / "global.md").write_text("global")
     database = Database(tmp_path / "appx.db")
+    bench, egress = FakeBench(), no_egress(database, tmp_path)
+    runs = running(
+        read_settings({"WORKSPACE_DIR": str(tmp_path)}),
+        database=database,
+        workbench=bench,
+        egress=egress,
+        checkpoints=Checkpoints(bench),
+    )
     yield Agents(
         database=database,
-        workbench=FakeBench(),
+        workbench=bench,
         models=Models(state=tmp_path),
         workspace=tmp_path,
         global_prompt=tmp_path / "global.md",
         runtime="podman",
         ports="3000-3010",
         max_steps=7,
+        egress=egress,
+        apps=runs.apps,
+        rollouts=runs.rollouts,
     )
     database.close()
+
+
+def no_egress(database: Database, folder: Path) -> EgressPolicies:
+    return EgressPolicies(
+        database=database,
+        default=Egress(),
+        rules=None,
+        policies=folder,
+        refused=folder,
+        published=range(3000, 3011),
+    )
 
 
 def having(agents: Agents, **files: str) -> Agents:
@@ -101,6 +128,17 @@ async def test_what_the_agent_itself_could_have_put_into_the_workspace_is_not_fo
     (agents.workspace / "AGENTS.md").symlink_to(secret)
     os.mkfifo(agents.workspace / "CLAUDE.md")
     assert await told(agents) == ["global"]
+
+
+async def test_a_hard_link_to_a_file_that_only_the_server_may_read_is_not_told(agents: Agents, tmp_path: Path) -> None:
+    """Some kernels let the agent make one (``fs.protected_hardlinks``); owner and kind are then as they should be."""
+    keys = tmp_path / "credentials.json"
+    keys.write_text("a key")
+    keys.chmod(0o600)
+    (agents.workspace / "AGENTS.md").hardlink_to(keys)
+    assert await told(agents) == ["global"]
+    keys.chmod(0o644)
+    assert await told(agents) == ["global", "a key"]
 
 
 async def test_a_huge_file_is_cut_and_says_so(agents: Agents) -> None:
@@ -165,7 +203,9 @@ async def test_a_turn_works_with_the_default_model_until_another_is_chosen(agent
     await agents.database.write(lambda db: rows.insert(db, TEA))
     agent = await agents.open(ROW, None, nobody)
     assert (agent.ref.provider, agent.ref.id, agent.max_steps) == ("scripted", "demo", 7)
-    assert {"read", "write", "edit", "bash", "grep", "find", "ls", "ask"} <= {tool.name for tool in agent.toolbox.specs}
+    assert {"read", "write", "edit", "bash", "grep", "find", "ls", "ask", "deploy", "app"} <= {
+        tool.name for tool in agent.toolbox.specs
+    }
     assert "global" in agent.system
     chosen = ModelChosen(provider="anthropic", model_id="claude-opus-5-5", thinking="off")
     agent = await agents.open(ROW, chosen, nobody)

@@ -241,3 +241,16 @@ async def test_what_an_agent_puts_among_the_checkpoints_breaks_no_list(
     await bash(bench, "echo two >a.txt")
     second = await checkpoints.take(SHOP, "Two")
     assert [each.id for each in await checkpoints.list(SHOP)] == [second, first]
+
+
+async def test_a_checkpoint_is_what_its_id_says_and_not_what_an_agent_puts_in_its_place(
+    bench: LocalBench, checkpoints: Checkpoints
+) -> None:
+    await bash(bench, "echo one >a.txt")
+    first = await checkpoints.take(SHOP, "One")
+    await bash(bench, "echo two >a.txt")
+    second = await checkpoints.take(SHOP, "Two")
+    await bash(bench, f"git replace {first}:a.txt $(echo evil | git hash-object -w --stdin)")
+    assert "evil" not in (await checkpoints.changes(SHOP, second)).diff
+    await checkpoints.restore(SHOP, first)
+    assert await bash(bench, "cat a.txt") == "one\n"

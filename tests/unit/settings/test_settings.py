@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from appx.domain.errors import Misconfigured
 from appx.domain.limits import Limits
-from appx.settings.settings import Settings, manual, read_settings
+from appx.settings.settings import SECRETS, Settings, manual, read_settings
 
 
 def test_the_defaults_need_nothing_but_a_workspace() -> None:
@@ -56,6 +58,36 @@ def test_no_secret_is_shown() -> None:
     with pytest.raises(Misconfigured) as raised:
         read_settings({"WORKSPACE_DIR": "/w", "AGENT_SERVER_PORT": "x", "OPENAI_API_KEY": secret})
     assert secret not in str(raised.value)
+
+
+def test_every_secret_can_be_a_file_and_the_manual_says_so() -> None:
+    assert set(SECRETS) == {
+        "AGENT_SERVER_TOKEN", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY",
+        "LITELLM_API_KEY",
+    }  # fmt: skip
+    assert all(f"Or `{name}_FILE`" in manual() for name in SECRETS)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_of_a_file_is_as_good_as_its_variable(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("sk-canary-123456\n")
+    settings = read_settings({"WORKSPACE_DIR": "/w", f"{name}_FILE": str(file)})
+    assert getattr(settings, SECRETS[name]).get_secret_value() == "sk-canary-123456"
+
+
+def test_a_file_that_is_no_secret_and_a_secret_given_twice_stop_the_start(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured) as raised:
+        read_settings(
+            {
+                "WORKSPACE_DIR": "/w", "OPENAI_API_KEY": "sk-canary-1", "OPENAI_API_KEY_FILE": "/x",
+                "LITELLM_API_KEY_FILE": str(tmp_path / "none"), "AGENT_SERVER_PORT_FILE": "/x",
+            }
+        )  # fmt: skip
+    told = str(raised.value)
+    assert "OPENAI_API_KEY and OPENAI_API_KEY_FILE are both set" in told
+    assert "LITELLM_API_KEY_FILE" in told
+    assert "sk-canary" not in told
 
 
 def test_every_setting_has_a_meaning() -> None:

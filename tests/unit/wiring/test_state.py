@@ -1,5 +1,6 @@
 """The server's own directory: made once, private, and with a token that holds."""
 
+import json
 import stat
 from pathlib import Path
 
@@ -57,23 +58,20 @@ def test_a_token_can_be_in_a_file(tmp_path: Path) -> None:
     assert not state.token_path(given).exists(), "it is not copied"
 
 
-@pytest.mark.parametrize("content", [b"short", b"\xff" * 20, None])
-def test_a_file_that_holds_no_token_is_named(tmp_path: Path, content: bytes | None) -> None:
-    file = tmp_path / "token"
-    if content is not None:
-        file.write_bytes(content)
-    with pytest.raises(Misconfigured, match="AGENT_SERVER_TOKEN_FILE"):
-        state.prepare(settings(tmp_path, AGENT_SERVER_TOKEN_FILE=str(file)))
-
-
-def test_the_variable_goes_before_the_file_and_the_file_before_the_state(tmp_path: Path) -> None:
+def test_the_variable_goes_before_what_run_sh_handed_over_and_that_before_the_state(tmp_path: Path) -> None:
     made = state.prepare(settings(tmp_path))
-    file = tmp_path / "token"
-    file.write_text("f" * 20)
-    assert state.prepare(settings(tmp_path, AGENT_SERVER_TOKEN_FILE=str(file))) == "f" * 20
-    both = settings(tmp_path, AGENT_SERVER_TOKEN_FILE=str(file), AGENT_SERVER_TOKEN="v" * 20)
-    assert state.prepare(both) == "v" * 20
+    handed = tmp_path / ".pi-global/handed.json"
+    handed.write_text(json.dumps({"AGENT_SERVER_TOKEN": "h" * 20}))
+    assert state.prepare(settings(tmp_path)) == "h" * 20
+    assert state.prepare(settings(tmp_path, AGENT_SERVER_TOKEN="v" * 20)) == "v" * 20
+    handed.unlink()
     assert state.prepare(settings(tmp_path)) == made
+
+
+def test_a_file_with_a_weak_token_is_refused_by_the_name_of_the_token(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("short")
+    with pytest.raises(Misconfigured, match="AGENT_SERVER_TOKEN: the token needs"):
+        state.prepare(settings(tmp_path, AGENT_SERVER_TOKEN_FILE=str(tmp_path / "token")))
 
 
 def test_the_builder_prompt_is_installed_once_and_can_be_read_by_the_agent(tmp_path: Path) -> None:
@@ -98,3 +96,20 @@ def test_a_workspace_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Misconfigured, match="WORKSPACE_DIR"):
         state.prepare(settings(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("kind", ["open to all", "a link"])
+def test_a_directory_in_which_others_could_put_a_token_is_refused(tmp_path: Path, kind: str) -> None:
+    given = settings(tmp_path)
+    own = given.state_dir
+    if kind == "a link":
+        (tmp_path / "elsewhere").mkdir()
+        own.symlink_to(tmp_path / "elsewhere")
+    else:
+        own.mkdir()
+        own.chmod(0o1777)
+    with pytest.raises(Misconfigured, match="own user"):
+        state.prepare(given)
+    with pytest.raises(Misconfigured, match="own user"), state.only_one(given):
+        pass
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -8,7 +8,7 @@ import uvicorn
 
 from appx.domain.errors import Unavailable
 from appx.wiring.stopping import Uvicorn
-from appx.workbench.bench import Command
+from appx.workbench.bench import AppLimits, Command
 from appx.workbench.local import LocalBench
 from appx.workbench.remote import RemoteBench
 from appx.workbench.service import make_service
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.anyio
 PODMAN = """#!/bin/sh
 if [ "$1" = version ]; then echo 5.4.2; exit; fi
 if [ ! -e "$0.works" ]; then echo no namespace >&2; exit 125; fi
+if [ "$1" = unshare ]; then cat "$0.cgroups"; fi
 """
 
 
@@ -62,7 +63,7 @@ async def test_when_it_ends_its_commands_end_and_the_server_is_told(tmp_path: Pa
         await bench.create_project(PROJECT)
 
         async def gone() -> None:
-            await bench.gone()
+            assert await bench.ended() is False
             told.append("gone")
 
         async def command() -> None:
@@ -82,12 +83,37 @@ async def test_when_it_ends_its_commands_end_and_the_server_is_told(tmp_path: Pa
 
 
 async def test_its_status_says_what_is_wrong_with_podman(remote: RemoteBench, local: LocalBench) -> None:
-    (local.workspace / "bin").mkdir()
+    fake = with_podman(local)
+    assert (await remote.status()).problems == ("podman does not work: no namespace",)
+    fake.with_suffix(".works").touch()
+    status = await remote.status()
+    assert (status.podman, status.problems) == ("5.4.2", ())
+
+
+@pytest.mark.parametrize(
+    ("controllers", "enforced"),
+    [
+        ("cpu memory pids\n", AppLimits(memory=True, cpu=True, pids=True)),
+        ("cpuset pids", AppLimits(pids=True)),
+        ("\n", AppLimits()),
+        (None, AppLimits()),
+    ],
+)
+async def test_its_status_says_which_limits_of_apps_are_enforced(
+    remote: RemoteBench, local: LocalBench, controllers: str | None, enforced: AppLimits
+) -> None:
+    """None where podman has no cgroups of its own: then the command fails."""
+    fake = with_podman(local)
+    fake.with_suffix(".works").touch()
+    if controllers is not None:
+        fake.with_suffix(".cgroups").write_text(controllers)
+    assert (await remote.status()).limits == enforced
+
+
+def with_podman(local: LocalBench) -> Path:
     fake = local.workspace / "bin/podman"
+    fake.parent.mkdir()
     fake.write_text(PODMAN)
     fake.chmod(0o755)
     local.environment = {**local.environment, "PATH": f"{local.workspace}/bin:/usr/bin:/bin"}
-    assert (await remote.status()).problems == ("podman does not work: no namespace",)
-    (local.workspace / "bin/podman.works").touch()
-    status = await remote.status()
-    assert (status.podman, status.problems) == ("5.4.2", ())
+    return fake

@@ -1,6 +1,5 @@
 """MCP servers at an address: a real one on the loopback, and odd ones."""
 
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,15 +14,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from appx.wiring.stopping import Uvicorn
+from tests.ports import free_port
 from tests.unit.workbench.mcp.conftest import FAKES, Shop
 
 pytestmark = pytest.mark.anyio
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appx.agent.template import MAX_EXPANSION, Call, called, expanded
+from appx.agent.prompt_template import MAX_EXPANSION, Call, called, expanded
 from appx.domain.errors import Invalid
 
 

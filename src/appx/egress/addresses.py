@@ -1,0 +1,70 @@
+"""Which addresses are closed: private ones, a cloud's metadata, our own. As ``egress.nft`` of the image has them."""
+
+import socket
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import TypeAlias
+
+Network: TypeAlias = IPv4Network | IPv6Network
+AnyAddress: TypeAlias = IPv4Address | IPv6Address
+
+METADATA = frozenset(
+    map(
+        ip_address,
+        (
+            "100.100.100.200", "168.63.129.16", "169.254.169.254", "169.254.170.2", "169.254.170.23", "192.0.0.192",
+            "fd00:c1::a9fe:a9fe", "fd00:ec2::23", "fd00:ec2::254", "fd20:ce::254",
+        ),
+    )
+)  # fmt: skip
+"""Where clouds give out credentials. One of them looks public."""
+
+PRIVATE: tuple[Network, ...] = tuple(
+    map(
+        ip_network,
+        (
+            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+            "192.0.0.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3",
+            "::/3", "2001::/23", "2002::/16", "4000::/2", "8000::/1",
+        ),
+    )
+)  # fmt: skip
+"""Private, shared, link-local, loopback, multicast, reserved. Of IPv6 also what carries IPv4 addresses of all kinds."""
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """``10.1.0.0/16,fd00:1::/32``. Raises ValueError."""
+    return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
+
+
+def refused(address: AnyAddress, *, opened: Iterable[Network], own: Iterable[AnyAddress]) -> bool:
+    """Whether nothing may connect to it. ``opened``: what the operator allows of the private ranges."""
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if address in METADATA or address in own:
+        return True
+    if any(address in network for network in opened):
+        return False
+    return any(address in network for network in PRIVATE)
+
+
+def own_addresses() -> frozenset[AnyAddress]:
+    """Those of this network namespace."""
+    found: set[AnyAddress] = set()
+    last = ""
+    for line in _lines("/proc/net/fib_trie"):
+        words = line.split()
+        if words[:3] == ["/32", "host", "LOCAL"]:
+            found.add(ip_address(last))
+        last = words[-1] if words else ""
+    for line in _lines("/proc/net/if_inet6"):
+        found.add(ip_address(socket.inet_ntop(socket.AF_INET6, bytes.fromhex(line.split()[0]))))
+    return frozenset(found)
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []

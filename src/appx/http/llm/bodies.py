@@ -1,0 +1,148 @@
+"""What an app asks, in OpenAI's words: the body of a chat completion, as far as every provider can do it."""
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from appx.domain.errors import Invalid
+
+NAME = r"^[A-Za-z0-9_-]{1,64}$"
+MAX_MESSAGES = 2_000
+MAX_TOOLS = 128
+MAX_PROBLEMS = 5
+
+
+class Given(BaseModel):
+    """What is not known here is left out: clients send much that no other provider knows."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class TextPart(Given):
+    type: Literal["text"]
+    text: str
+
+
+class ImageUrl(Given):
+    url: str
+
+
+class ImagePart(Given):
+    type: Literal["image_url"]
+    image_url: ImageUrl
+
+
+Part: TypeAlias = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+Words: TypeAlias = str | list[TextPart]
+
+
+class SystemMessage(Given):
+    role: Literal["system", "developer"]
+    content: Words
+
+
+class UserMessage(Given):
+    role: Literal["user"]
+    content: str | list[Part]
+
+
+class CalledFunction(Given):
+    name: str
+    arguments: str = ""
+
+
+class Call(Given):
+    id: Annotated[str, Field(min_length=1, max_length=200)]
+    function: CalledFunction
+
+
+class AssistantMessage(Given):
+    role: Literal["assistant"]
+    content: Words | None = None
+    tool_calls: list[Call] | None = None
+
+
+class ToolMessage(Given):
+    role: Literal["tool"]
+    tool_call_id: str
+    content: Words
+
+
+Said: TypeAlias = Annotated[
+    SystemMessage | UserMessage | AssistantMessage | ToolMessage,
+    Field(discriminator="role"),
+]
+
+
+class Function(Given):
+    name: Annotated[str, Field(pattern=NAME)]
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class Tool(Given):
+    type: Literal["function"] = "function"
+    function: Function
+
+
+class NamedFunction(Given):
+    name: str
+
+
+class NamedTool(Given):
+    type: Literal["function"] = "function"
+    function: NamedFunction
+
+
+class JsonSchema(Given):
+    name: Annotated[str, Field(pattern=NAME)] = "answer"
+    description: str | None = None
+    schema_: Annotated[dict[str, Any], Field(alias="schema")] = {}
+    strict: bool | None = None
+
+
+class ResponseFormat(Given):
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchema | None = None
+
+
+class StreamOptions(Given):
+    include_usage: bool | None = None
+
+
+class ChatRequest(Given):
+    model: Annotated[str, Field(min_length=1, max_length=300)]
+    messages: Annotated[list[Said], Field(min_length=1, max_length=MAX_MESSAGES)]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Annotated[int | None, Field(ge=1)] = None
+    max_completion_tokens: Annotated[int | None, Field(ge=1)] = None
+    temperature: Annotated[float | None, Field(ge=0, le=2)] = None
+    top_p: Annotated[float | None, Field(ge=0, le=1)] = None
+    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
+    seed: int | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    tools: Annotated[list[Tool] | None, Field(max_length=MAX_TOOLS)] = None
+    tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+    n: Annotated[Literal[1] | None, Field(description="one reply for each request")] = None
+    logprobs: Literal[False] | None = None
+    functions: None = None
+    audio: None = None
+
+
+def read(body: bytes) -> ChatRequest:
+    """Raises Invalid, naming what is wrong."""
+    try:
+        return ChatRequest.model_validate_json(body)
+    except ValidationError as error:
+        found = [_problem(each["loc"], each["type"], each["msg"]) for each in error.errors(include_url=False)]
+        raise Invalid("; ".join(list(dict.fromkeys(found))[:MAX_PROBLEMS]) + ".") from None
+
+
+def _problem(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    if kind == "json_invalid":
+        return f"the body is not JSON ({message.partition(': ')[2]})"
+    where = ".".join(map(str, place)) or "body"
+    return f"{where}: {message.rstrip('.')}"

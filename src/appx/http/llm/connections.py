@@ -1,0 +1,41 @@
+"""How many connections apps may hold, and for how long one that does nothing: the API needs descriptors, too."""
+
+import asyncio
+
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_CONNECTIONS = 256
+LOOK_SECONDS = 30.0
+
+
+class Watched(HttpToolsProtocol):
+    """Breaks off one too many, one that asks nothing for ``LOOK_SECONDS``, and one whose reader takes nothing.
+
+    uvicorn has a limit only between two requests.
+    """
+
+    _look_again: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            transport.abort()
+            return
+        self._look_again = self.loop.call_later(LOOK_SECONDS, self._look, None, 0)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._look_again is not None:
+            self._look_again.cancel()
+        super().connection_lost(exc)
+
+    def _look(self, last: object, waited: int) -> None:
+        """``last``, ``waited``: the request and the bytes not taken, as they were at the last look."""
+        waiting = self.transport.get_write_buffer_size()
+        idle = self.cycle is last and getattr(self.cycle, "response_complete", True)
+        if idle or (waiting and waiting == waited):
+            self.transport.abort()
+            return
+        self._look_again = self.loop.call_later(LOOK_SECONDS, self._look, self.cycle, waiting)

@@ -1,0 +1,95 @@
+"""Where a provider may be that somebody added over the API: on the internet, and where the operator allows it."""
+
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeAlias
+
+import anyio
+
+from appx.domain.errors import Misconfigured
+
+SETTING = "APPX_PROVIDER_NETWORKS"
+PRIVATE = "private"
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+Lookup: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
+"""The addresses of a host. Raises OSError."""
+
+PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
+    map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
+)
+SPECIAL: tuple[Network, ...] = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "fec0::/10")))
+"""What some releases of Python take for the internet."""
+
+NAT64 = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48")))
+COMPATIBLE = ipaddress.IPv6Network("::/96")
+"""RFC 4291, 2.5.5.1; long out of use, and still an IPv4 address to some."""
+
+MAPPED, SIX_TO_FOUR, TEREDO = (ipaddress.IPv6Network(each) for each in ("::ffff:0:0/96", "2002::/16", "2001::/32"))
+
+
+class OutOfReach(Exception):
+    """The address of a provider is not one that it may have. The text is a sentence that says what to do."""
+
+
+def networks(value: str) -> tuple[Network, ...]:
+    """Of the setting. Raises Misconfigured, naming it."""
+    found: list[Network] = []
+    for each in filter(None, (part.strip() for part in value.split(","))):
+        try:
+            found += PRIVATE_NETWORKS if each == PRIVATE else (ipaddress.ip_network(each),)
+        except ValueError as error:
+            raise Misconfigured(f"{SETTING}: {error}. Give CIDRs with `,` between them, or {PRIVATE}.") from None
+    return tuple(found)
+
+
+def may_reach(address: Address, allowed: Iterable[Network] = ()) -> bool:
+    """Whether ``address`` is on the internet, or in a network of ``allowed``.
+
+    An address of IPv6 that stands for one of IPv4 is judged as that.
+    """
+    inner = _inner(address)
+    judged = inner or address
+    if any(judged.version == each.version and judged in each for each in allowed):
+        return True
+    if not judged.is_global or judged.is_multicast or judged.is_reserved or _is_a_way(address, inner):
+        return False
+    return not any(judged.version == each.version and judged in each for each in SPECIAL)
+
+
+def _inner(address: Address) -> ipaddress.IPv4Address | None:
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in MAPPED or address in COMPATIBLE or address in NAT64[0]:
+        return ipaddress.IPv4Address(address.packed[12:])
+    return address.sixtofour or None
+
+
+def _is_a_way(address: Address, inner: ipaddress.IPv4Address | None) -> bool:
+    """Whether it leads through a gateway to what cannot be seen from it."""
+    if isinstance(address, ipaddress.IPv4Address) or inner is not None:
+        return False
+    return address in TEREDO or address in NAT64[1]
+
+
+async def reachable(host: str, port: int, allowed: Sequence[Network], lookup: Lookup) -> str:
+    """The address to connect to: of those that ``host`` has now, the first that may be reached.
+
+    Raises OutOfReach when none may, OSError when there is none.
+    """
+    found = await lookup(host, port)
+    for each in found:
+        if may_reach(ipaddress.ip_address(each.partition("%")[0]), allowed):
+            return each
+    raise OutOfReach(
+        f"{host} has the address {', '.join(dict.fromkeys(found))}, where no provider may be that is added over the "
+        f"API. The operator allows it with {SETTING}."
+    )
+
+
+async def look_up(host: str, port: int) -> Sequence[str]:
+    """As the machine knows it: also 127.1, 2130706433 and 0x7f000001 become what they mean. Raises OSError."""
+    found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(each[4][0]) for each in found]

@@ -1,0 +1,1 @@
+"""A notebook on the web."""

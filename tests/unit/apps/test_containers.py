@@ -1,0 +1,77 @@
+"""What becomes of podman's answers, good and odd."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+from typing_extensions import override
+
+from appx.apps.containers import Containers, Failed, last_lines
+from appx.domain.apps import App, Release
+from appx.domain.errors import Invalid, NoSpace, Unavailable
+from appx.domain.ids import ProjectId
+from appx.kit import clock
+from appx.podman.apps import Limits, Start
+from appx.workbench.bench import Command, CommandResult, OnOutput
+from tests.fakes.bench import DONE, FakeBench
+
+pytestmark = pytest.mark.anyio
+
+SHOP = ProjectId("shop")
+APP = App(project=SHOP, environment="dev", release=3, wanted="running")
+RELEASE = Release(project=SHOP, number=3, at=clock.now(), image="a" * 64, checkpoint="", size=1, port=8080)
+START = Start(app=APP, release=RELEASE, name=APP.container, port=3000, limits=Limits())
+
+
+def said(output: str, code: int = 0) -> FakeBench:
+    return FakeBench(result=replace(DONE, output=output, code=code))
+
+
+async def test_with_little_disk_left_no_build_begins() -> None:
+    bench = said("  511\n")
+    with pytest.raises(NoSpace, match=r"Only 511 MiB .* 512 at least"):
+        await Containers(bench, reserve=512).build(SHOP, 1, "Containerfile", lambda _: None)
+    assert not [each.line for each in bench.commands if "podman build" in each.line]
+
+
+async def test_what_is_no_answer_of_podmans_is_said() -> None:
+    for odd in ("", "no such file", "{}"):
+        with pytest.raises(Unavailable, match="something odd"):
+            await Containers(said(odd)).image(SHOP, "x")
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [
+        ("Error: a: image not known", "The image of release 3 is not here any more. Deploy again."),
+        ("Error: no such thing", "podman could not start the container."),
+    ],
+)
+async def test_why_a_container_did_not_start(output: str, sentence: str) -> None:
+    with pytest.raises(Failed) as caught:
+        await Containers(Refusing(words=output)).start(START)
+    assert str(caught.value) == sentence
+
+
+@dataclass(slots=True, kw_only=True)
+class Refusing(FakeBench):
+    """``podman run`` fails with these words."""
+
+    words: str
+
+    @override
+    async def run(self, command: Command, on_output: OnOutput | None = None) -> CommandResult:
+        self.commands.append(command)
+        return replace(DONE, output=self.words, code=125) if "podman run" in command.line else DONE
+
+
+async def test_without_a_recipe_it_says_what_to_write() -> None:
+    with pytest.raises(Invalid, match="Write a Containerfile that begins with a base image"):
+        await Containers(FakeBench()).recipe(SHOP)
+    assert await Containers(FakeBench(files={"Dockerfile": b"x"})).recipe(SHOP) == "Dockerfile"
+    both = FakeBench(files={"Dockerfile": b"x", "Containerfile": b"x"})
+    assert await Containers(both).recipe(SHOP) == "Containerfile"
+
+
+def test_the_last_lines_are_few() -> None:
+    assert last_lines("a\n" * 1_000).count("\n") < 40
+    assert len(last_lines("x" * 1_000_000)) == 8 << 10

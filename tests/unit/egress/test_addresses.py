@@ -1,0 +1,68 @@
+"""Which addresses are closed, and that the kernel's rules and the proxy have the same ones."""
+
+import re
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appx.egress.addresses import METADATA, PRIVATE, networks, own_addresses, refused
+
+RULES = Path("image/rootfs/usr/local/share/appx-builder/egress.nft")
+DOCUMENTATION = [*map(ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"))]
+
+
+def elements(name: str) -> set[str]:
+    found = re.search(rf"set {name} \{{.*?elements = \{{(.*?)\}}", RULES.read_text(), re.DOTALL)
+    assert found is not None
+    return {each.strip() for each in found[1].split(",") if each.strip()}
+
+
+def test_the_kernel_refuses_the_same_ranges() -> None:
+    assert {ip_network(each) for each in elements("private4") | elements("private6")} == set(PRIVATE)
+    assert {ip_address(each) for each in elements("metadata4") | elements("metadata6")} == METADATA
+
+
+@given(st.ip_addresses())
+def test_what_is_not_global_is_refused(address: object) -> None:
+    """But for the ranges of documentation, in which nobody is. The reverse is no law: we refuse more."""
+    parsed = ip_address(str(address))
+    if not parsed.is_global and not any(parsed in network for network in DOCUMENTATION):
+        assert refused(parsed, opened=(), own=())
+
+
+@pytest.mark.parametrize("address", ["9.9.9.9", "203.0.113.10", "2606:4700::1", "2a00::1"])
+def test_what_is_public_is_not_refused(address: str) -> None:
+    assert not refused(ip_address(address), opened=(), own=())
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "::ffff:10.0.0.1",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a00:1",
+        "64:ff9b::808:808",
+        "2002:a00:1::",
+        "2001::1",
+        "::",
+        "fe80::1",
+    ],
+)
+def test_other_forms_of_private_addresses_are_refused(address: str) -> None:
+    assert refused(ip_address(address), opened=(), own=())
+
+
+def test_the_operator_opens_a_range_and_never_the_metadata_or_the_container_itself() -> None:
+    opened = networks("10.1.0.0/16, 169.254.0.0/16")
+    own = {ip_address("10.1.0.5")}
+    assert not refused(ip_address("10.1.0.6"), opened=opened, own=own)
+    assert refused(ip_address("10.2.0.6"), opened=opened, own=own)
+    assert refused(ip_address("10.1.0.5"), opened=opened, own=own)
+    assert refused(ip_address("169.254.169.254"), opened=opened, own=own)
+
+
+def test_the_loopback_is_an_address_of_ours() -> None:
+    assert ip_address("127.0.0.1") in own_addresses()

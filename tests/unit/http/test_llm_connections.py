@@ -1,0 +1,95 @@
+"""Connections of apps that ask nothing, or are too many, are broken off."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+import uvicorn
+from anyio.abc import SocketStream
+from starlette.types import Receive, Scope, Send
+
+from appx.http.llm import connections
+from appx.wiring.stopping import Uvicorn
+
+pytestmark = pytest.mark.anyio
+
+
+async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+    await anyio.sleep(0.5)
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    while (await _left(receive)) is False:
+        await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+
+
+async def _left(receive: Receive) -> bool:
+    with anyio.move_on_after(0.001):
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        return True
+    return False
+
+
+@asynccontextmanager
+async def serving(app: object) -> AsyncIterator[tuple[int, Uvicorn]]:
+    config = uvicorn.Config(app, http=connections.Watched, ws="none", log_config=None, lifespan="off")  # type: ignore[arg-type]
+    server = Uvicorn(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.serve, [listener])
+            yield listener.getsockname()[1], server
+            server.should_exit = True
+
+
+async def ended(stream: SocketStream) -> bool:
+    with anyio.move_on_after(3):
+        try:
+            await stream.receive()
+        except (anyio.EndOfStream, anyio.BrokenResourceError):
+            return True
+    return False
+
+
+async def test_a_connection_that_asks_nothing_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "LOOK_SECONDS", 0.2)
+    async with serving(slow) as (port, _), await anyio.connect_tcp("127.0.0.1", port) as stream:
+        await stream.send(b"GET / HT")
+        assert await ended(stream)
+
+
+async def test_one_that_waits_for_its_answer_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "LOOK_SECONDS", 0.2)
+    async with serving(slow) as (port, _), await anyio.connect_tcp("127.0.0.1", port) as stream:
+        for _ in range(2):
+            await stream.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await stream.receive()).startswith(b"HTTP/1.1 204")
+
+
+async def test_one_whose_reader_takes_nothing_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "LOOK_SECONDS", 0.2)
+    async with serving(endless) as (port, server), await anyio.connect_tcp("127.0.0.1", port) as stream:
+        await stream.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        with anyio.fail_after(5):
+            while not server.server_state.tasks:  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+            while server.server_state.connections:  # noqa: ASYNC110
+                await anyio.sleep(0.05)
+
+
+async def test_one_too_many_is_broken_off_and_the_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
+    async with (
+        serving(slow) as (port, _),
+        await anyio.connect_tcp("127.0.0.1", port) as first,
+        await anyio.connect_tcp("127.0.0.1", port),
+        await anyio.connect_tcp("127.0.0.1", port) as third,
+    ):
+        assert await ended(third)
+        await first.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await first.receive()).startswith(b"HTTP/1.1 204")
