@@ -9,12 +9,11 @@ TERM = "xterm-256color"
 
 _SHELL = "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi"
 
+# More than once: podman may still be starting something when its own end comes.
 _END = """
-for signal in HUP KILL; do
-  for each in /proc/[0-9]*; do
-    if grep -qzxF "$0" "$each/environ" 2>/dev/null; then kill -s "$signal" "${each#/proc/}" 2>/dev/null; fi
-  done
-  [ "$signal" = KILL ] || sleep 1
+for signal in HUP KILL KILL KILL; do
+  grep -lzxFe "$0" /proc/[0-9]*/environ | while IFS=/ read -r _ _ process _; do kill -s "$signal" "$process"; done
+  sleep 1
 done"""
 
 
@@ -26,11 +25,12 @@ def in_project() -> str:
 def in_app(container: str, name: str) -> str:
     """bash, or sh where there is none. ``name``: another for each shell.
 
-    podman forgets what it started when its own end comes from outside; so that is ended by its mark, in a session of
-    its own: this one has little time then.
+    podman forgets what it started when its own end comes from outside. So somebody in a session of its own, whom
+    nobody ends, waits for the end of a pipe that only this shell holds open, and then ends by its mark what was started.
     """
     mark = shlex.quote(f"{MARK}={name}")
     words = ["podman", "exec", "--interactive", "--tty", "--detach-keys=", "--env", f"{MARK}={name}", "--env"]
     words += [f"TERM={TERM}", container, "sh", "-c", _SHELL]
-    end = f"setsid --fork podman unshare bash -c {shlex.quote(_END)} {mark} </dev/null >/dev/null 2>&1"
-    return f"trap {shlex.quote(end)} EXIT\ntrap 'exit 129' HUP TERM\n{shlex.join(words)}"
+    end = f"read -r _; exec podman unshare bash -c {shlex.quote(_END)} {mark}"
+    # Without the last line bash would become podman, and hold nothing open.
+    return f"exec 9> >(exec setsid bash -c {shlex.quote(end)} >/dev/null 2>&1)\n{shlex.join(words)} 9>&-\nexit"
