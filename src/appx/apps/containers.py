@@ -19,7 +19,9 @@ Read = TypeVar("Read")
 
 RECIPES = ("Containerfile", "Dockerfile")
 BUILD_SECONDS = 1_800.0
-SECONDS = 60.0
+SECONDS = 300.0
+"""A command of podman that takes longer is stuck, also on a slow machine that is busy."""
+
 HEALTH_SECONDS = 30
 FOLLOW_SECONDS = 24 * 3600.0
 TAIL_LINES = 40
@@ -40,11 +42,13 @@ class Containers:
     """Of all projects. Methods raise Unavailable when podman or the workbench cannot do it.
 
     ``reserve``: how much of the disk has to be free for a build, in MiB. ``disks``: how much of it a project may take.
+    ``health_seconds``: how long an app has to answer well for the first time.
     """
 
     workbench: Workbench
     reserve: int = 0
     disks: Disks | None = None
+    health_seconds: int = HEALTH_SECONDS
 
     async def recipe(self, project: ProjectId) -> str:
         """The file that says how to build it. Raises Invalid when there is none."""
@@ -121,7 +125,9 @@ class Containers:
 
         ``port``: None of one that has ended.
         """
-        done = await self.ask(project, lines.health(name, port or 0, path, HEALTH_SECONDS))
+        done = await self.ask(
+            project, lines.health(name, port or 0, path, self.health_seconds), self.health_seconds + SECONDS
+        )
         if done.code != 0:
             logged = await self.ask(project, lines.logs_of_all(name, TAIL_LINES))
             raise Failed(f"The app is not healthy: {done.output.strip() or _how(done)}.", last_lines(logged.output))

@@ -14,6 +14,9 @@ from appx.podman.apps import Start
 from appx.podman.parse import Image
 
 UP_SECONDS = 180.0
+
+PATIENCE = 4
+"""A service that others wait for has so many times as long as an app: it may have data to put in order first."""
 """For all services, with those that others wait for."""
 
 
@@ -82,7 +85,8 @@ class Stacks:
         if missing:
             await containers.remove(project, what.app.container)
             raise Failed(f"podman could not make {', '.join(missing)}.", last_lines(said.output))
-        said = await containers.ask(project, lines.start(compose.order(what)), UP_SECONDS)
+        patience = PATIENCE * containers.health_seconds
+        said = await containers.ask(project, lines.start(compose.order(what), patience), patience + UP_SECONDS)
         if said.code != 0:
             tail = last_lines(f"{await containers.logs_of_all(what.app)}\n{said.output}")
             runs = {each.name for each in await containers.list(project) if each.runs}

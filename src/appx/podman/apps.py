@@ -270,7 +270,10 @@ while :; do
   [ "$SECONDS" -lt "$until" ] || break
   sleep 0.1
 done
-case $code in 000) echo "no answer at $path within {seconds} s" ;; *) echo "$path answered $code" ;; esac
+case $code in
+000) echo "no answer at $path within {seconds} s (APPX_HEALTH_SECONDS)" ;;
+*) echo "$path answered $code" ;;
+esac
 exit 1"""
 
 

@@ -76,13 +76,15 @@ def create(name: str) -> str:
     return f"{COMPOSE} --project-name {shlex.quote(name)} --file - up --no-start --no-build 2>&1"
 
 
-def start(order: Iterable[tuple[str, Iterable[tuple[str, Condition]]]]) -> str:
+def start(order: Iterable[tuple[str, Iterable[tuple[str, Condition]]]], patience: int) -> str:
     """Start containers, each after those that it waits for. The output tells which did not come so far.
+
+    ``patience``: how long all together have to be healthy, in seconds.
 
     compose could do it, too, but waits for ever for one that failed; and leaves health checks to systemd, which is not
     here.
     """
-    lines = ["set -eu", _WAITS]
+    lines = ["set -eu", f"patience={patience}", _WAITS]
     for name, waits in order:
         lines += [shlex.join([f"be_{condition}", other]) for other, condition in waits]
         lines.append(shlex.join(["podman", "start", name]))
@@ -97,7 +99,10 @@ be_healthy() {
       echo "$1 ended with exit code $(state "$1" ExitCode), and others wait until it is healthy"
       exit 1
     fi
-    if [ "$SECONDS" -ge 120 ]; then echo "$1 is not healthy within 120 s" && exit 1; fi
+    if [ "$SECONDS" -ge "$patience" ]; then
+      echo "$1 is not healthy within $patience s (4 times APPX_HEALTH_SECONDS)"
+      exit 1
+    fi
     sleep 0.3
   done
 }

@@ -26,7 +26,8 @@ def in_app(container: str, name: str) -> str:
     """bash, or sh where there is none. ``name``: another for each shell.
 
     podman forgets what it started when its own end comes from outside. So somebody in a session of its own, whom
-    nobody ends, waits for the end of a pipe that only this shell holds open, and then ends by its mark what was started.
+    nobody ends, waits for the end of a pipe that only this shell holds open, and then ends by its mark what was
+    started.
     """
     mark = shlex.quote(f"{MARK}={name}")
     words = ["podman", "exec", "--interactive", "--tty", "--detach-keys=", "--env", f"{MARK}={name}", "--env"]

@@ -103,6 +103,9 @@ class Settings(BaseModel):
     app_cpus: Annotated[float | None, Field(alias="APPX_APP_CPUS", gt=0, le=1_000)] = None
     """How many processors such an app may use, for example `0.5`, where the host can limit it."""
 
+    health_seconds: Annotated[int, Field(alias="APPX_HEALTH_SECONDS", ge=1, le=3_600)] = 30
+    """How long an app that the server deploys has to answer well for the first time, in seconds."""
+
     disk_reserve: Annotated[int, Field(alias="APPX_DISK_RESERVE", ge=0, le=10_000_000)] = 1_024
     """How much of the disk of the images has to be free for a deploy to build, in MiB."""
 

@@ -59,7 +59,9 @@ def running(
     disks = Disks(workbench, None if settings.project_disk is None else settings.project_disk << 20)
     starter = Starter(
         database=database,
-        containers=Containers(workbench, reserve=settings.disk_reserve, disks=disks),
+        containers=Containers(
+            workbench, reserve=settings.disk_reserve, disks=disks, health_seconds=settings.health_seconds
+        ),
         limits=limits,
         lease=leases.lease,
         no_port=leases.reason,

@@ -72,6 +72,15 @@ async def test_without_a_recipe_it_says_what_to_write() -> None:
     assert await Containers(both).recipe(SHOP) == "Containerfile"
 
 
+async def test_an_app_has_the_time_that_the_settings_give_it() -> None:
+    bench = said("", 1)
+    with pytest.raises(Failed, match="not healthy"):
+        await Containers(bench, health_seconds=777).healthy(SHOP, APP.container, 3000, "/")
+    asked = bench.commands[0]
+    assert "SECONDS + 777" in asked.line
+    assert asked.time_limit > 777
+
+
 def test_the_last_lines_are_few() -> None:
     assert last_lines("a\n" * 1_000).count("\n") < 40
     assert len(last_lines("x" * 1_000_000)) == 8 << 10

@@ -71,7 +71,7 @@ def test_a_service_starts_when_those_it_waits_for_are_ready(folder: Path) -> Non
     program(folder, "podman", PODMAN)
     (folder / "running").write_text("true")
     (folder / "ended").write_text("0")
-    line = compose.start([("db", []), ("seed", [("db", "healthy")]), ("api", [("seed", "completed")])])
+    line = compose.start([("db", []), ("seed", [("db", "healthy")]), ("api", [("seed", "completed")])], 60)
     assert run(folder, line) == (0, "start db\nstart seed\nstart api\n")
     (folder / "ended").write_text("4")
     code, said = run(folder, line)
@@ -82,9 +82,16 @@ def test_a_service_starts_when_those_it_waits_for_are_ready(folder: Path) -> Non
     assert (code, said.splitlines()[-1]) == (1, "db ended with exit code 7, and others wait until it is healthy")
 
 
+def test_a_service_that_does_not_become_healthy_is_not_waited_for_for_ever(folder: Path) -> None:
+    program(folder, "podman", PODMAN.replace("touch well; ", ""))
+    (folder / "running").write_text("true")
+    code, said = run(folder, compose.start([("db", []), ("api", [("db", "healthy")])], 1))
+    assert (code, said) == (1, "start db\ndb is not healthy within 1 s (4 times APPX_HEALTH_SECONDS)\n")
+
+
 def test_names_are_words_and_no_commands(folder: Path) -> None:
     program(folder, "podman", 'echo "$2"')
-    assert run(folder, compose.start([("$(touch it)", [])])) == (0, "$(touch it)\n")
+    assert run(folder, compose.start([("$(touch it)", [])], 60)) == (0, "$(touch it)\n")
     assert not (folder / "it").exists()
 
 
