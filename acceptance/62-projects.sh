@@ -12,6 +12,7 @@ main() {
 	must "no two accounts share an id" no_range_twice
 	two_projects
 	files_of_the_other
+	places_of_all
 	processes_of_the_other
 	containers_of_the_other
 	the_launcher
@@ -47,10 +48,8 @@ two_projects() {
 	victim="$project" owner="$(account_of "$project")"
 	new_session
 	must "one project has a file, a process and an app" turn "$victim" "$session" \
-		"run: echo secret >secret.txt; (SECRET=1 sleep infinity >/dev/null 2>&1 &) ; podman run -d --restart always --name verify-victim-app localhost/appx/base sleep infinity"
+		"run: echo secret >secret.txt; (SECRET=1 exec -a verify-argument sleep infinity >/dev/null 2>&1 &) ; podman run -d --restart always --name verify-victim-app localhost/appx/base sleep 314159"
 	must "each has an account of its own" test "$owner" != "$attacker"
-	workbench="$(as_root s6-svstat -o pid "/run/service/$owner")"
-	background="$(as_account "$owner" pgrep -u "$owner" -x sleep | head -n 1)"
 }
 
 # As the account itself, with all that its agent can do.
@@ -75,6 +74,21 @@ files_of_the_other() {
 	refused "a directory in the way of a new project does not become part of it" "Permission denied" in_the_way
 }
 
+# Where everybody may write, with everything open to all.
+places_of_all() {
+	local memory open="/tmp/verify-open /var/tmp/verify-open /dev/shm/verify-open"
+	memory="$(as_project "$victim" sh -c "umask 0; echo open | tee $open >/dev/null; ipcmk --shmem 4096 --mode 0666" | tr -dc 0-9)"
+	gives "a project finds what it put where all may write" '^open open open $' as_project "$victim" sh -c "cat $open | tr '\n' ' '"
+	refused "another does not find it in /tmp" "No such file" as_other cat /tmp/verify-open
+	refused "nor in /var/tmp" "No such file" as_other cat /var/tmp/verify-open
+	refused "nor in /dev/shm" "No such file" as_other cat /dev/shm/verify-open
+	must "nor is it in those of the container" not as_root sh -c "cat $open 2>/dev/null | grep open"
+	must "a project has shared memory" as_project "$victim" ipcs --shmems --id "$memory"
+	refused "which is not there for another" "invalid id" as_other ipcrm --shmem-id "$memory"
+	refused "what it keeps in /dev/shm has an end" "No space left on device" as_project "$victim" sh -c 'head -c 65M /dev/zero >/dev/shm/verify-full'
+	must "which is not another's" as_other sh -c 'head -c 60M /dev/zero >/dev/shm/verify-room && rm /dev/shm/verify-room'
+}
+
 # The agent's own way: a turn of the demo that runs a command and shows what it said.
 agent_says() {
 	turn "$other" "$other_session" "run: $1" >"$RUN/said" || return 1
@@ -96,24 +110,41 @@ in_the_way() {
 }
 
 processes_of_the_other() {
+	local workbench background
+	workbench="$(seen_of_the_other "/appx workbench" || as_root s6-svstat -o pid "/run/service/$owner")"
+	background="$(seen_of_the_other verify-argument || as_root pgrep -u "$owner" -f verify-argument | head -n 1)"
 	must "a project traces a process of its own" probe as_other reach trace child
-	refused "it cannot trace the other's workbench" "Operation not permitted" probe as_other reach trace "$workbench"
-	refused "nor read its memory" "Permission denied" probe as_other reach memory "$workbench"
-	refused "nor its environment" "Permission denied" as_other cat "/proc/$workbench/environ"
-	refused "nor see its open files" "Permission denied" as_other ls "/proc/$workbench/fd/"
-	refused "nor signal it" "Operation not permitted" as_other kill -TERM "$workbench"
-	refused "nor signal what its agent left running" "Operation not permitted" as_other kill -TERM "$background"
+	gives "it sees its own processes and those of its podman" "^netns $attacker \$" owners_of_what_it_sees
+	refused "another does not see its command lines" "not among its processes" seen_of_the_other verify-argument
+	refused "it cannot trace the other's workbench" "No such process" probe as_other reach trace "$workbench"
+	refused "nor read its memory" "No such file" probe as_other reach memory "$workbench"
+	refused "nor its environment" "No such file" as_other cat "/proc/$workbench/environ"
+	refused "nor see its open files" "No such file" as_other ls "/proc/$workbench/fd/"
+	refused "nor signal it" "No such process" as_other kill -0 "$workbench"
+	refused "nor signal what its agent left running" "No such process" as_other kill -TERM "$background"
 	refused "it cannot become the other" "Invalid argument|Operation not permitted" probe as_other reach become "$(as_account "$owner" id -u)"
 	refused "nor the builder" "Invalid argument|Operation not permitted" probe as_other reach become "$(as_builder id -u)"
+	workbench="$(as_root s6-svstat -o pid "/run/service/$owner")"
 	refused "and the builder cannot signal a project's workbench" "Operation not permitted" as_builder kill -TERM "$workbench"
 }
+
+# The id by which another project sees a process of this one.
+seen_of_the_other() {
+	if ! as_other pgrep -u "$owner" -f "$1"; then
+		echo "not among its processes" >&2
+		return 1
+	fi | head -n 1
+}
+
+owners_of_what_it_sees() { as_other ps -e -o user= | sort -u | tr '\n' ' '; }
 
 containers_of_the_other() {
 	gives "a project sees its own app" verify-victim-app as_project "$victim" podman ps --format '{{.Names}}'
 	gives "another does not see it" '^$' as_other podman ps --all --format '{{.Names}}'
 	refused "nor stop it" "none of its own has this name" stops_an_app_of_the_other
-	refused "nor signal its process from a container that sees all processes" "Operation not permitted" \
-		as_other podman run --rm --cap-add ALL --pid host localhost/appx/base sh -c "kill -TERM $(app_process)"
+	refused "nor see its process from a container that sees all processes" "not among them" \
+		as_other podman run --rm --cap-add ALL --pid host localhost/appx/base sh -c \
+		'cat /proc/[0-9]*/cmdline | tr "\0" " " | grep "sleep 31415[9]" || { echo "not among them" && exit 1; }'
 }
 
 # "no container with name" is what is looked for here, and elsewhere a sign that the attempt was not made.
@@ -124,8 +155,6 @@ stops_an_app_of_the_other() {
 	echo "$said"
 	((code == 0))
 }
-
-app_process() { as_project "$victim" podman inspect --format '{{.State.Pid}}' verify-victim-app; }
 
 the_launcher() {
 	refused "an account cannot reach the launcher" "Permission denied" probe as_other reach connect /run/launcher/socket
@@ -147,14 +176,14 @@ sys.exit(answer.startswith("failed"))' "$1"
 }
 
 its_workbench_comes_back() {
-	as_account "$owner" kill -KILL "$workbench"
+	as_account "$owner" pkill -KILL -f '/appx workbench'
 	soon "a project's workbench that is killed is back" 30 turn "$victim" "$session" "run: cat secret.txt"
 	gives "and its app never went away" verify-victim-app as_project "$victim" podman ps --format '{{.Names}}'
 }
 
 # Whatever it hid, whoever it became: as its container's users, with System V, in the directories of all.
 a_delete_leaves_nothing() {
-	as_account "$owner" sh -c 'touch /tmp/verify-left /var/tmp/verify-left /dev/shm/verify-left; ipcmk -M 4096 >/dev/null; mkdir /workspace/verify-left
+	as_account "$owner" sh -c 'touch /tmp/verify-left /dev/shm/verify-left; ipcmk -M 4096 >/dev/null; mkdir /workspace/verify-left
 		podman unshare setpriv --reuid 5 --regid 5 --clear-groups sh -c "sleep infinity & ipcmk -Q >/dev/null; touch /tmp/verify-left-5"' >/dev/null 2>&1
 	must "something of it is everywhere" has_something
 	must "the project is deleted" api DELETE "/v1/projects/$victim"
@@ -177,7 +206,9 @@ a_second_owner_finds_nothing() {
 	gives "and no container but its own" '^$' as_project "$project" podman ps --all --quiet
 }
 
-has_something() { [[ -n $(processes_of "$owner") && -n $(files_of "$owner") && -n $(objects_of "$owner") ]]; }
+has_something() {
+	[[ -n $(processes_of "$owner") && -n $(objects_of "$owner") ]] && as_account "$owner" ls /tmp/verify-left-5 /dev/shm/verify-left
+}
 
 # The uid of an account, and the first of its range.
 # shellcheck disable=SC2016 # the shell inside
@@ -193,13 +224,16 @@ files_of() {
 	local uid first
 	read -r uid first < <(ids_of "$1")
 	as_root find /tmp /var/tmp /dev/shm /dev/mqueue /workspace -xdev -mindepth 1 -maxdepth 1 \( -uid "$uid" -o \( -uid +$((first - 1)) -uid -$((first + 65536)) \) \)
-	as_account "$1" find "/home/$1/" "/run/user/$uid" -mindepth 1
+	as_account "$1" find "/home/$1/" "/run/user/$uid" /tmp /var/tmp /dev/shm /dev/mqueue -mindepth 1 ! -path "/home/$1/tmp"
 }
 
 objects_of() {
 	local uid first
 	read -r uid first < <(ids_of "$1")
-	as_root sh -c 'tail -q -n +2 /proc/sysvipc/shm /proc/sysvipc/msg' |
+	{
+		as_root tail -q -n +2 /proc/sysvipc/shm /proc/sysvipc/msg
+		as_account "$1" tail -q -n +2 /proc/sysvipc/shm /proc/sysvipc/msg
+	} |
 		awk -v uid="$uid" -v first="$first" '{ for (i = 7; i <= 11; i++) if ($i == uid || ($i >= first && $i < first + 65536)) { print; next } }'
 }
 
