@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
-from appx.domain.apps import Service
+from appx.domain.apps import Release, Service
 from appx.domain.errors import Invalid
 from appx.domain.ids import ProjectId
-from appx.podman.apps import ENVIRONMENT, LABEL, LOOPBACK, RELEASE, Limits, Start, secret_of, service_tag
+from appx.podman.apps import ENVIRONMENT, LABEL, LOOPBACK, RELEASE, Limits, Start, secret_of, service_tag, tag_of
 from appx.podman.compose import Condition
 from appx.podman.parse import Image
 
@@ -19,6 +19,9 @@ Json: TypeAlias = dict[str, Any]
 RECIPES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 MAX_SERVICES = 10
 WEB = "web"
+IMAGES = "x-images"
+"""The ids of a release's images by their names, in what is kept of its file; compose passes over such keys."""
+
 COMPLETED = "service_completed_successfully"
 CONDITIONS: Mapping[str, Condition] = {"service_healthy": "healthy", COMPLETED: "completed"}
 
@@ -94,6 +97,7 @@ def planned(config: Json, project: ProjectId, number: int) -> Plan:
 def kept(plan: Plan, images: Mapping[str, Image]) -> str:
     """The part of a release: of images that are there. Directories that an image calls volumes outlive containers."""
     file: Json = {**plan.file, "services": {}, "volumes": dict(plan.file["volumes"])}
+    file[IMAGES] = {each.tag: images[each.service].id for each in plan.sources}
     for name, given in plan.file["services"].items():
         service = {key: value for key, value in given.items() if key not in {"build", "profiles"}}
         mounts = list(service.get("volumes") or [])
@@ -104,6 +108,14 @@ def kept(plan: Plan, images: Mapping[str, Image]) -> str:
                 mounts.append(f"{volume}:{path}")
         file["services"][name] = {**service, "volumes": mounts}
     return json.dumps(file)
+
+
+def images_of(release: Release) -> Mapping[str, str]:
+    """The images of a release, ids by their names. Of one with services that an older appx made they are not known."""
+    if not release.services:
+        return {tag_of(release.project, release.number): release.image}
+    found: Mapping[str, str] = json.loads(release.compose).get(IMAGES, {})
+    return found
 
 
 def started(what: Start) -> str:

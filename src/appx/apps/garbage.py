@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import anyio
 
-from appx.apps import rows
+from appx.apps import compose, rows
 from appx.apps.containers import last_lines
 from appx.apps.disks import Disks
 from appx.apps.starter import Starter
@@ -56,7 +56,7 @@ class Garbage:
         used = await self._disks.used(project, good_for=MEASURED_WITHIN)
         full = used.disk.images > self._rule.room
         releases = await self._database.read(lambda db: rows.releases(db, project))
-        kept = {each.number: each.image for each in releases if not each.services}
+        kept = {name: image for each in releases for name, image in compose.images_of(each).items()}
         line = lines.collect(project, kept, None if full else max(1, round(self._rule.days * 24)))
         done = await self._workbench.run(Command(line=line, project=project, time_limit=SECONDS))
         if done.code != 0:

@@ -4,27 +4,28 @@ import shlex
 from collections.abc import Mapping
 
 from appx.domain.ids import ProjectId
-from appx.podman.apps import tag_of
 
 BUSY = "a build runs"
 
 
-def collect(project: ProjectId, kept: Mapping[int, str], hours: int | None) -> str:
+def collect(project: ProjectId, kept: Mapping[str, str], hours: int | None) -> str:
     """Remove images without a name that nothing uses, layers of builds among them, and what killed builds left.
 
-    ``kept``: the images of releases by number; each has its name again first. ``hours``: only what is older; None: all.
+    ``kept``: the images of releases by name; each has its name again first. ``hours``: only what is older; None: all.
     The command podman holds the lock while it builds: then nothing is removed, and ``BUSY`` is printed. A build that
     begins meanwhile waits.
     """
     words = ["podman", "image", "prune", "--force"]
     words += [] if hours is None else ["--filter", f"until={hours}h"]
-    listed = shlex.join(["podman", "images", "--format", "{{.Tag}}", "--filter", f"reference=localhost/{project}"])
-    again = (_name_again(project, number, image) for number, image in kept.items())
+    listed = shlex.join(
+        ["podman", "images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference=localhost/{project}"]
+    )
+    again = (_name_again(name, image) for name, image in kept.items())
     return "\n".join(
         (
             'exec 8>"$XDG_RUNTIME_DIR/builds.lock"',
             f"flock --nonblock 8 || {{ echo {shlex.quote(BUSY)}; exit 0; }}",
-            f'tags=" $({listed} 8>&- | tr "\\n" " ")"',
+            f'names=" $({listed} 8>&- | tr "\\n" " ")"',
             *again,
             # A container that podman is just making is listed as well, with another command: seen 2 times in 12 runs.
             "podman ps --all --external --format '{{.ID}} {{.Status}} {{.Command}}' 8>&- |",
@@ -36,6 +37,6 @@ def collect(project: ProjectId, kept: Mapping[int, str], hours: int | None) -> s
     )
 
 
-def _name_again(project: ProjectId, number: int, image: str) -> str:
-    words = shlex.join(["podman", "tag", image, tag_of(project, number)])
-    return f'case "$tags" in *" r{number} "*) ;; *) {words} 8>&- || true ;; esac'
+def _name_again(name: str, image: str) -> str:
+    words = shlex.join(["podman", "tag", image, name])
+    return f'case "$names" in *{shlex.quote(f" {name} ")}*) ;; *) {words} 8>&- || true ;; esac'

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from appx.apps.compose import kept, order, planned, started
+from appx.apps.compose import images_of, kept, order, planned, started
 from appx.domain.apps import App, Release, Service
 from appx.domain.errors import Invalid
 from appx.domain.ids import ProjectId
@@ -121,6 +121,9 @@ def test_what_is_kept_builds_nothing_and_keeps_the_data() -> None:
     assert not any("build" in each for each in file["services"].values())
     name = "db-var-lib-postgresql-data"
     assert (file["volumes"], file["services"]["db"]["volumes"]) == ({name: None}, [f"{name}:{DATA}"])
+    assert images_of(start().release) == {
+        f"localhost/shop:r3-{each}": image().id for each in ("db", "web", "api", "seed")
+    }
     plan = planned(config(db=service(volumes=[f"data:{DATA}:rw"])) | {"volumes": {"data": None}}, SHOP, 1)
     assert json.loads(kept(plan, {"db": image((f"{DATA}/",))}))["volumes"] == {"data": None}
 

@@ -20,7 +20,7 @@ case "$1 $2" in
 "ps --all")
   printf '%s\\n' 'id1 Up 3 hours lighttpd' 'id2 Storage buildah' 'id3 Storage buildah' 'id4 Storage storage'
   ;;
-"images --format") printf 'r1\\nr10\\n' ;;
+"images --format") printf 'localhost/shop:%s\\n' r1 r10 r11-web ;;
 esac
 """
 
@@ -44,7 +44,7 @@ def ran(folder: Path, line: str) -> tuple[str, list[str]]:
 def test_what_killed_builds_left_goes_and_what_is_old_but_no_container_that_is_being_made(tmp_path: Path) -> None:
     _, calls = ran(tmp_path, collect(SHOP, {}, 168))
     assert calls == [
-        "images --format {{.Tag}} --filter reference=localhost/shop",
+        "images --format {{.Repository}}:{{.Tag}} --filter reference=localhost/shop",
         "ps --all --external --format {{.ID}} {{.Status}} {{.Command}}",
         "rm --force id2 id3",
         "image prune --force --filter until=168h",
@@ -53,16 +53,17 @@ def test_what_killed_builds_left_goes_and_what_is_old_but_no_container_that_is_b
 
 
 def test_a_kept_release_that_lost_its_name_gets_it_again_before(tmp_path: Path) -> None:
-    _, calls = ran(tmp_path, collect(SHOP, {0: IMAGE, 1: IMAGE, 2: IMAGE, 10: IMAGE}, 1))
-    assert calls[1:3] == [f"tag {IMAGE} localhost/shop:r0", f"tag {IMAGE} localhost/shop:r2"]
-    assert calls[3].startswith("ps --all")
+    tags = ("r0", "r1", "r2", "r10", "r11-web", "r11-db")
+    _, calls = ran(tmp_path, collect(SHOP, {f"localhost/shop:{each}": IMAGE for each in tags}, 1))
+    assert calls[1:4] == [f"tag {IMAGE} localhost/shop:{each}" for each in ("r0", "r2", "r11-db")]
+    assert calls[4].startswith("ps --all")
     assert calls[-1].startswith("image prune")
 
 
 def test_while_a_build_runs_nothing_is_removed(tmp_path: Path) -> None:
     with (tmp_path / "builds.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
-        assert ran(tmp_path, collect(SHOP, {1: IMAGE}, 1)) == (f"{BUSY}\n", [])
+        assert ran(tmp_path, collect(SHOP, {"localhost/shop:r1": IMAGE}, 1)) == (f"{BUSY}\n", [])
     assert ran(tmp_path, collect(SHOP, {}, 1))[1]
 
 
@@ -77,9 +78,9 @@ def test_directories_of_builds_that_are_long_over_go(tmp_path: Path) -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(image=HOSTILE)
-def test_whatever_an_image_is_called_it_is_one_word(image: str, tmp_path_factory) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+@given(image=HOSTILE, name=HOSTILE)
+def test_whatever_an_image_is_called_it_is_one_word(image: str, name: str, tmp_path_factory) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     folder = tmp_path_factory.mktemp("hostile")
-    ran(folder, collect(SHOP, {2: image}, 1))
+    ran(folder, collect(SHOP, {name: image}, 1))
     assert not (folder / "hacked").exists()
     assert not Path("hacked").exists()
