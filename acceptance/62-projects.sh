@@ -111,7 +111,7 @@ in_the_way() {
 
 processes_of_the_other() {
 	local workbench background
-	workbench="$(seen_of_the_other "/appx workbench" || as_root s6-svstat -o pid "/run/service/$owner")"
+	workbench="$(seen_of_the_other "/appx workbench" || workbench_of "$victim")"
 	background="$(seen_of_the_other verify-argument || as_root pgrep -u "$owner" -f verify-argument | head -n 1)"
 	must "a project traces a process of its own" probe as_other reach trace child
 	gives "it sees its own processes and those of its podman" "^netns $attacker \$" owners_of_what_it_sees
@@ -124,7 +124,7 @@ processes_of_the_other() {
 	refused "nor signal what its agent left running" "No such process" as_other kill -TERM "$background"
 	refused "it cannot become the other" "Invalid argument|Operation not permitted" probe as_other reach become "$(as_account "$owner" id -u)"
 	refused "nor the builder" "Invalid argument|Operation not permitted" probe as_other reach become "$(as_builder id -u)"
-	workbench="$(as_root s6-svstat -o pid "/run/service/$owner")"
+	workbench="$(workbench_of "$victim")"
 	refused "and the builder cannot signal a project's workbench" "Operation not permitted" as_builder kill -TERM "$workbench"
 }
 

@@ -189,27 +189,29 @@ under_none() {
 # --- the agent cannot undo it -----------------------------------------------------------------------------------------
 
 the_rules_stay() {
-	local holder pasta
-	holder="$(as_root s6-svstat -o pid "/run/service/network-$account")"
+	local server holder=1 pasta not="Permission denied|Operation not permitted|No such (file|process)"
+	server="$(as_root s6-svstat -o pid /run/service/server)"
+	if [[ $account == builder ]]; then holder="$(as_root cat /run/network/builder.pid)"; fi
 	pasta="$(as_root s6-svstat -o pid "/run/service/pasta-$account")"
 	refused "a command cannot see the rules" "Operation not permitted" mine /usr/sbin/nft list ruleset
 	refused "nor remove them" "Operation not permitted" mine /usr/sbin/nft flush ruleset
 	refused "an app that has every capability and this network cannot" "Operation not permitted" \
 		app_run --network host --cap-add ALL --volume /usr:/usr:ro localhost/appx/base /usr/sbin/nft flush ruleset
-	refused "a command cannot enter the network of the server" "Permission denied|Operation not permitted" mine nsenter --target 1 --net true
-	refused "nor that of pasta" "Permission denied|Operation not permitted" mine nsenter --target "$pasta" --net true
+	refused "a command cannot enter the network of the server" "$not" mine nsenter --target "$server" --net true
+	refused "nor that of pasta" "$not" mine nsenter --target "$pasta" --net true
 	refused "nor become all in the namespace of the rules" "Permission denied|Operation not permitted" mine nsenter --target "$holder" --user --net true
 	refused "a new namespace has no way out" "$no|Couldn't connect|Network is unreachable" \
 		mine unshare --user --net --map-root-user curl --silent --show-error --max-time $((5 * slow)) "http://$public/"
-	refused "it cannot trace pasta" "Operation not permitted" probe mine reach trace "$pasta"
+	refused "it cannot trace pasta" "$not" probe mine reach trace "$pasta"
 	refused "it cannot end the process that holds the rules" "Operation not permitted" mine kill -KILL "$holder"
+	if [[ $account != builder ]]; then refused "it cannot end pasta" "No such process" mine kill -KILL "$pasta"; fi
 	refused "it cannot ask for other rules" "Permission denied" probe mine reach connect /run/rules/socket
 	refused "it cannot write the policy" "Permission denied|Read-only" mine sh -c "echo open >/run/network/$account.policy"
 	refused "nor that of names" "Permission denied|Read-only" mine sh -c 'echo "{}" >/run/policies/egress.json'
 }
 
 the_way_out_comes_back() {
-	must "the account can end pasta" mine kill -KILL "$(as_root s6-svstat -o pid "/run/service/pasta-$account")"
+	must "pasta ends" as_root env AS_ACCOUNT=outside as-account "$account" kill -KILL "$(as_root s6-svstat -o pid "/run/service/pasta-$account")"
 	soon "then the way out is made anew" 20 shell "http://$public/"
 	refused "and the rules are the same" "$no" shell http://169.254.169.254/
 	reaches_the_app "and the app's port is reached again"

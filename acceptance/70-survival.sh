@@ -77,8 +77,7 @@ the_server_is_killed() {
 	as_appx kill -KILL "$pid"
 	soon "a server that is killed is back within 15 s" 15 is_ready
 	must "and its app never went away" page_has "$(port_of "$project")" "I survive"
-	pid="$(as_root s6-svstat -o pid "/run/service/$(service_of "$project")")"
-	as_project "$project" kill -KILL "$pid"
+	as_project "$project" pkill -KILL -f '/appx workbench'
 	soon "a workbench that is killed is back within 15 s" 15 is_ready
 	must "and a command works again" turn "$project" "$(fresh_session)" "run: podman ps"
 }

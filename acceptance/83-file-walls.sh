@@ -99,7 +99,7 @@ ranged() {
 }
 
 peak_of_workbench() {
-	as_root sed -n 's/^VmHWM:[[:space:]]*//p' "/proc/$(as_root s6-svstat -o pid "/run/service/$(service_of "$project")")/status" |
+	as_root sed -n 's/^VmHWM:[[:space:]]*//p' "/proc/$(workbench_of "$project")/status" |
 		awk '{ print ($1 <= 200 * 1024 ? "ok" : "too much"), $0 }'
 }
 

@@ -107,11 +107,8 @@ build_that_prints_its_environment() {
 	TEXT
 }
 
-workbench_environment() {
-	local pid
-	pid="$(as_root s6-svstat -o pid "/run/service/$(service_of "$project")")"
-	as_project "$project" cat "/proc/$pid/environ"
-}
+# shellcheck disable=SC2016 # the shell inside
+workbench_environment() { as_project "$project" sh -c 'cat "/proc/$(pgrep --full "[/]appx workbench")/environ"'; }
 
 what_is_shown() {
 	local base="/v1/projects/$project/sessions/$session"

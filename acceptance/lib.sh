@@ -127,8 +127,8 @@ feed_project() { timeout --foreground $((120 * slow)) "${engine[@]}" exec -i "$B
 port_of() { as_project "$1" jq --raw-output ".dev.port // ${APPX_APP_PORTS%-*}" .pi/deployment.json; }
 # Which account that is.
 account_of() { as_root stat -c %U "/workspace/$1"; }
-# The service of its workbench.
-service_of() { case "$(account_of "$1")" in builder) echo workbench ;; *) account_of "$1" ;; esac }
+# Its workbench, by the id that root sees.
+workbench_of() { as_root pgrep --euid "$(account_of "$1")" --full '/appx workbench'; }
 # With standard input.
 feed_appx() { timeout --foreground $((120 * slow)) "${engine[@]}" exec -i "$BUILDER" as-appx "$@"; }
 feed_builder() { timeout --foreground $((120 * slow)) "${engine[@]}" exec -i "$BUILDER" as-builder "$@"; }
