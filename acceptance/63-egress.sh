@@ -204,7 +204,9 @@ the_rules_stay() {
 		mine unshare --user --net --map-root-user curl --silent --show-error --max-time $((5 * slow)) "http://$public/"
 	refused "it cannot trace pasta" "$not" probe mine reach trace "$pasta"
 	refused "it cannot end the process that holds the rules" "Operation not permitted" mine kill -KILL "$holder"
-	if [[ $account != builder ]]; then refused "it cannot end pasta" "No such process" mine kill -KILL "$pasta"; fi
+	if [[ $account != builder ]]; then
+		refused "it cannot end pasta" "No such process" mine kill -KILL "$pasta"
+	fi
 	refused "it cannot ask for other rules" "Permission denied" probe mine reach connect /run/rules/socket
 	refused "it cannot write the policy" "Permission denied|Read-only" mine sh -c "echo open >/run/network/$account.policy"
 	refused "nor that of names" "Permission denied|Read-only" mine sh -c 'echo "{}" >/run/policies/egress.json'
