@@ -82,7 +82,7 @@ files_and_devices() {
 		"Read-only file system|Permission denied" app_surface "--security-opt unmask=ALL --volume /sys:/sys" writable namespaced
 	refused "there is no device but the harmless ones, and the builder can make none" "Operation not permitted" probe as_builder surface devices
 	refused "nor can an app with every capability" "Operation not permitted" app_surface "" devices
-	refused "the kernel's addresses are hidden" '^hidden$' addresses
+	refused "the kernel's addresses are hidden" 'hidden$' addresses
 	if [[ -n $(id_of_root) ]]; then
 		refused "root of the container can change no setting of the host's kernel" "Permission denied|Read-only" \
 			as_root sh -c 'cat /proc/sys/kernel/core_pattern >>/proc/sys/kernel/core_pattern'

@@ -63,8 +63,9 @@ def verdict(found: list[str], refusals: Counter[str]) -> None:
 def writable(*own: str) -> None:
     """Files whose content may be written: opened, and what stands in them written back."""
     found, refusals = [], Counter[str]()
+    harmless = delegated() if own else set()
     for path in chain(files("/proc"), files("/sys")):
-        if (own and path.startswith(OF_A_NAMESPACE)) or not stat.S_ISREG(os.lstat(path).st_mode):
+        if (own and path.startswith(OF_A_NAMESPACE)) or path in harmless or not stat.S_ISREG(os.lstat(path).st_mode):
             continue  # podman hides some by /dev/null
         try:
             write_back(path)
@@ -84,6 +85,18 @@ def files(top: str) -> Iterator[str]:
             path = os.path.join(directory, name)
             if not os.path.islink(path):
                 yield path
+
+
+def delegated() -> set[str]:
+    """What the kernel lets whoever has a namespace of control groups change of the group at its top: its own.
+
+    ``cgroup.kill`` opens, too, and ends nobody else.
+    """
+    try:
+        names = Path("/sys/kernel/cgroup/delegate").read_text(encoding="ascii").split()
+    except OSError:  # of an older kernel
+        return set()
+    return {f"/sys/fs/cgroup/{name}" for name in (*names, "cgroup.kill")}
 
 
 def write_back(path: str) -> None:
