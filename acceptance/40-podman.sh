@@ -19,6 +19,12 @@ RUN python3 -c \"print('built inside')\" >/app/said
 CMD cat /app/said"
 	must "an image builds inside" build built "$recipe"
 	gives "and runs" 'built inside' inner localhost/verify/built
+	recipe="FROM localhost/appx/base AS first
+RUN echo said >/said
+FROM first
+CMD cat /said"
+	must "an image of two stages builds" build stages "$recipe"
+	must "and again, without a change" build stages "$recipe"
 	if reaches_an_index; then
 		must "pip installs during a build inside" build piped "FROM localhost/appx/python
 RUN pip install six"

@@ -22,6 +22,7 @@ it, and removes it. Beside a running builder nothing of that builder is touched.
                               would take. podman-rootless: for root, as a user made for it; where the host does not
                               allow that, it says why not
   --only NAME                 only the files of acceptance/ with NAME in their name; may be given again
+  --except NAME               not those; may be given again
   --running NAME              check a container that is up already; what would stop or replace it is skipped
   --table FILE                write what was tried and refused, by which file, with the reason given: Markdown
   --keep                      leave the container and its volumes for a look
@@ -61,6 +62,7 @@ chosen_engine="${APPX_ENGINE:-}"
 running=
 keep=no
 only=()
+but=()
 table=
 
 read_arguments() {
@@ -68,6 +70,7 @@ read_arguments() {
 		case $1 in
 		--engine) chosen_engine="${2:?"--engine needs a name: docker, podman, podman-rootless or all"}" && shift ;;
 		--only) only+=("${2:?"--only needs a name"}") && shift ;;
+		--except) but+=("${2:?"--except needs a name"}") && shift ;;
 		--running) running="${2:?"--running needs the name of a container"}" && shift ;;
 		--table) table="$(realpath -m "${2:?"--table needs a file"}")" && shift ;;
 		--keep) keep=yes ;;
@@ -93,6 +96,7 @@ options=()
 collect_options() {
 	local each
 	for each in "${only[@]}"; do options+=(--only "$each"); done
+	for each in "${but[@]}"; do options+=(--except "$each"); done
 	if [[ $keep == yes ]]; then options+=(--keep); fi
 	if [[ -n $table ]]; then options+=(--table "$table"); fi
 }
@@ -218,13 +222,15 @@ check_all() {
 			check "$file"
 		fi
 	done
-	[[ $found == yes ]] || misuse "no file of acceptance/ has such a name: ${only[*]}"
+	[[ $found == yes ]] || misuse "no file of acceptance/ has such a name: ${only[*]}${but[*]:+, without ${but[*]}}"
 }
 
-wanted() {
+wanted() { { ((!${#only[@]})) || has_one_of "$1" "${only[@]}"; } && ! has_one_of "$1" "${but[@]}"; }
+
+# has_one_of NAME PART...
+has_one_of() {
 	local each
-	((${#only[@]})) || return 0
-	for each in "${only[@]}"; do
+	for each in "${@:2}"; do
 		if [[ $1 == *"$each"* ]]; then return 0; fi
 	done
 	return 1
