@@ -111,11 +111,11 @@ in_the_way() {
 
 processes_of_the_other() {
 	local workbench background
-	workbench="$(seen_of_the_other "/appx workbench" || workbench_of "$victim")"
-	background="$(seen_of_the_other verify-argument || as_root pgrep -u "$owner" -f verify-argument | head -n 1)"
+	workbench="$(seen_of_the_other '[/]appx workbench' --euid "$owner" || workbench_of "$victim")"
+	background="$(seen_of_the_other '[v]erify-argument' || as_root pgrep -u "$owner" -f verify-argument | head -n 1)"
 	must "a project traces a process of its own" probe as_other reach trace child
 	gives "it sees its own processes and those of its podman" "^netns $attacker \$" owners_of_what_it_sees
-	refused "another does not see its command lines" "not among its processes" seen_of_the_other verify-argument
+	refused "another does not see its command lines" "not among its processes" seen_of_the_other '[v]erify-argument'
 	refused "it cannot trace the other's workbench" "No such process" probe as_other reach trace "$workbench"
 	refused "nor read its memory" "No such file" probe as_other reach memory "$workbench"
 	refused "nor its environment" "No such file" as_other cat "/proc/$workbench/environ"
@@ -128,9 +128,9 @@ processes_of_the_other() {
 	refused "and the builder cannot signal a project's workbench" "Operation not permitted" as_builder kill -TERM "$workbench"
 }
 
-# The id by which another project sees a process of this one.
+# seen_of_the_other PATTERN [OPTION...]: the id by which another project sees a process of this one.
 seen_of_the_other() {
-	if ! as_other pgrep -u "$owner" -f "$1"; then
+	if ! as_other pgrep --full "$@"; then
 		echo "not among its processes" >&2
 		return 1
 	fi | head -n 1
@@ -141,10 +141,10 @@ owners_of_what_it_sees() { as_other ps -e -o user= | sort -u | tr '\n' ' '; }
 containers_of_the_other() {
 	gives "a project sees its own app" verify-victim-app as_project "$victim" podman ps --format '{{.Names}}'
 	gives "another does not see it" '^$' as_other podman ps --all --format '{{.Names}}'
-	refused "nor stop it" "none of its own has this name" stops_an_app_of_the_other
 	refused "nor see its process from a container that sees all processes" "not among them" \
 		as_other podman run --rm --cap-add ALL --pid host localhost/appx/base sh -c \
 		'cat /proc/[0-9]*/cmdline | tr "\0" " " | grep "sleep 31415[9]" || { echo "not among them" && exit 1; }'
+	refused "nor stop it" "none of its own has this name" stops_an_app_of_the_other
 }
 
 # "no container with name" is what is looked for here, and elsewhere a sign that the attempt was not made.
