@@ -14,9 +14,9 @@ async def lost(bench: Workbench, pause_file: Path) -> None:
     """Return when the namespace is gone, so that podman works no more until somebody with the rights makes it anew.
 
     ``pause_file`` has the id of the process that podman leaves to hold the namespace. A running container holds it,
-    too, so the end of that process is only the reason to look. Where podman never worked, nothing can be lost.
+    too, so the end of that process is only the reason to look. Where podman was never made ready, nothing can be lost.
     """
-    if (await bench.status()).problems:
+    if not await anyio.Path(pause_file).exists() and (await bench.status()).problems:
         await anyio.sleep_forever()
     while True:
         await _ended(pause_file)
