@@ -46,7 +46,7 @@ images_left() {
 	if [[ $account == builder ]]; then
 		as_builder podman images --quiet --filter "label=appx.project=$project"
 	else
-		as_account "$account" find "/home/$account/" -mindepth 1 ! -path "/home/$account/tmp"
+		as_account "$account" find "/home/$account/" -mindepth 1 ! -path "/home/$account/slash-tmp"
 	fi
 }
 

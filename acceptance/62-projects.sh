@@ -202,7 +202,7 @@ a_second_owner_finds_nothing() {
 	new_session
 	gives "a new project gets the account of the deleted one" "^$owner\$" account_of "$project"
 	must "it works" turn "$project" "$session" "run: echo mine"
-	gives "it has a clean home" '^(.config )?(.local )?storage tmp $' as_project "$project" sh -c 'ls -A ~ | tr "\n" " "'
+	gives "it has a clean home" '^(.config )?(.local )?slash-tmp storage tmp $' as_project "$project" sh -c 'ls -A ~ | tr "\n" " "'
 	gives "and no container but its own" '^$' as_project "$project" podman ps --all --quiet
 }
 
@@ -224,7 +224,7 @@ files_of() {
 	local uid first
 	read -r uid first < <(ids_of "$1")
 	as_root find /tmp /var/tmp /dev/shm /dev/mqueue /workspace -xdev -mindepth 1 -maxdepth 1 \( -uid "$uid" -o \( -uid +$((first - 1)) -uid -$((first + 65536)) \) \)
-	as_account "$1" find "/home/$1/" "/run/user/$uid" /tmp /var/tmp /dev/shm /dev/mqueue -mindepth 1 ! -path "/home/$1/tmp"
+	as_account "$1" find "/home/$1/" "/run/user/$uid" /tmp /var/tmp /dev/shm /dev/mqueue -mindepth 1 ! -path "/home/$1/slash-tmp"
 }
 
 objects_of() {
