@@ -161,6 +161,17 @@ the_launcher() {
 	refused "the launcher takes nothing but its few words" "^failed this is no" ask "start ../../etc"
 	refused "and no account that is not there" "^failed there is no account" ask "wipe 999"
 	refused "it knows no account of builder's or root's" "^failed this is no number" ask "wipe 0"
+	refused "an account cannot take the lock that root waits for" "Permission denied" as_other flock --nonblock "/run/accounts/$attacker.lock" true
+	refused "nor that of its network" "Permission denied" as_other flock --nonblock "/run/network/$attacker.lock" true
+	gives "the launcher does not wait for what an account made of its files" '^no$' asks_about_a_pipe
+}
+
+asks_about_a_pipe() {
+	local code=0 list="/home/$attacker/storage/overlay-containers/containers.json"
+	as_other sh -c "mkdir -p ${list%/*} && if [ -e $list ]; then mv $list $list.kept; fi && mkfifo $list"
+	ask "apps $((10#${attacker#p}))" || code=$?
+	as_other sh -c "rm $list && if [ -e $list.kept ]; then mv $list.kept $list; fi"
+	return "$code"
 }
 
 # ask LINE: of the launcher, as the server does; fails when that refuses.
@@ -185,10 +196,14 @@ its_workbench_comes_back() {
 a_delete_leaves_nothing() {
 	as_account "$owner" sh -c 'touch /tmp/verify-left /dev/shm/verify-left; ipcmk -M 4096 >/dev/null; mkdir /workspace/verify-left
 		podman unshare setpriv --reuid 5 --regid 5 --clear-groups sh -c "sleep infinity & ipcmk -Q >/dev/null; touch /tmp/verify-left-5"' >/dev/null 2>&1
+	# It lets another in, who lets nobody in.
+	as_project "$victim" sh -c "chmod 0777 ~ . && mkdir -m 0777 ~/open open"
+	as_other sh -c "for each in /home/$owner/open /workspace/$victim/open; do mkdir -m 0700 \$each/mine && echo mine >\$each/mine/file; done"
 	must "something of it is everywhere" has_something
 	must "the project is deleted" api DELETE "/v1/projects/$victim"
 	gives "no process of it is left, of whatever uid" '^$' processes_of "$owner"
 	gives "no file of it is left" '^$' files_of "$owner"
+	must "nor its directory, into which it had let another" not as_root test -e "/workspace/$victim"
 	gives "no shared memory and no queue of it is left" '^$' objects_of "$owner"
 	must "the other project still works" turn "$other" "$other_session" "run: podman ps"
 }

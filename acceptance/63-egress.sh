@@ -209,6 +209,8 @@ the_rules_stay() {
 	fi
 	refused "it cannot ask for other rules" "Permission denied" probe mine reach connect /run/rules/socket
 	refused "it cannot write the policy" "Permission denied|Read-only" mine sh -c "echo open >/run/network/$account.policy"
+	refused "nor read it" "Permission denied" mine cat "/run/network/$account.policy"
+	refused "nor those of all" "Permission denied" mine cat /run/policies/egress.json
 	refused "nor that of names" "Permission denied|Read-only" mine sh -c 'echo "{}" >/run/policies/egress.json'
 }
 
