@@ -17,7 +17,7 @@ from appx.workbench.remote import RemoteBench
 from tests.contract.schema import check
 
 TOKEN = "test-token-0123456789"
-WITHIN = 10.0
+WITHIN = 30.0
 
 
 class Client:

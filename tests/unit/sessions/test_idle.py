@@ -25,7 +25,7 @@ from tests.fakes.checkpoints import nothing_changed
 pytestmark = pytest.mark.anyio
 
 SHOP = ProjectId("shop")
-IDLE = 0.2
+IDLE = 0.5
 
 
 class Agents:
