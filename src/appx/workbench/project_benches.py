@@ -29,7 +29,7 @@ from appx.workbench.tree import Entry, FileTree, Listing, Look, Opened, Span, Ta
 
 logger = logging.getLogger(__name__)
 
-START_PATIENCE = 90.0
+START_PATIENCE = 240.0
 """Seconds that a request waits for a workbench that is being started, also on a machine that is busy."""
 
 AGAIN_SECONDS = 1.0
