@@ -53,10 +53,10 @@ def test_what_killed_builds_left_goes_and_what_is_old_but_no_container_that_is_b
 
 
 def test_a_kept_release_that_lost_its_name_gets_it_again_before(tmp_path: Path) -> None:
-    tags = ("r0", "r1", "r2", "r10", "r11-web", "r11-db")
+    tags = ("r0", "r1", "r2", "r10", "r11", "r11-web", "r11-db")
     _, calls = ran(tmp_path, collect(SHOP, {f"localhost/shop:{each}": IMAGE for each in tags}, 1))
-    assert calls[1:4] == [f"tag {IMAGE} localhost/shop:{each}" for each in ("r0", "r2", "r11-db")]
-    assert calls[4].startswith("ps --all")
+    assert calls[1:5] == [f"tag {IMAGE} localhost/shop:{each}" for each in ("r0", "r2", "r11", "r11-db")]
+    assert calls[5].startswith("ps --all")
     assert calls[-1].startswith("image prune")
 
 

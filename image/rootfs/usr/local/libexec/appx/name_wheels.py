@@ -8,6 +8,7 @@ CACHE/USER/pip holds what the users of builds fetched. CACHE/wheels, where pip i
 
 import os
 import re
+import stat
 import sys
 import zipfile
 from contextlib import suppress
@@ -23,7 +24,8 @@ def main(cache: Path) -> None:
     for body in cache.glob("*/pip/http*/**/*.body"):
         # What no index offers, what is no wheel and what goes meanwhile is left out.
         with suppress(OSError, zipfile.BadZipFile, ValueError, LookupError):
-            if body.lstat().st_nlink == 1:
+            known = body.lstat()
+            if stat.S_ISREG(known.st_mode) and known.st_nlink == 1:
                 os.link(body, cache / "wheels" / name_of(body), follow_symlinks=False)
 
 
