@@ -33,6 +33,8 @@ class Process:
     id_map: list[str]
     ours: bool
     """Begun by the engine just now: this probe, or a health check."""
+    administers: bool
+    """For a moment, with all capabilities over the namespaces of an account: root's script for them began it."""
 
     @property
     def zone(self) -> str:
@@ -52,15 +54,34 @@ def processes() -> Iterator[Process]:
     outside = id_map("1")
     for directory in Path("/proc").glob("[0-9]*"):
         try:
-            lines = (directory / "status").read_text().splitlines()
+            status = status_of(directory.name)
             mapped = id_map(directory.name)
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended
-        status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
-        if status["State"].startswith("Z"):
-            continue
         ours = status["PPid"].strip() == "0" and directory.name != "1"
-        yield Process(directory.name, status, mapped not in (outside, *NETWORKS), mapped, ours)
+        # A health check that is about to become one has the engine's rights until then.
+        if status["State"].startswith("Z") or (ours and status["Name"].startswith(("runc:", "crun"))):
+            continue
+        administers = mapped != outside and is_of_the_script(status["PPid"].strip())
+        yield Process(directory.name, status, mapped not in (outside, *NETWORKS), mapped, ours, administers)
+
+
+def is_of_the_script(pid: str) -> bool:
+    """Whether it descends from root's ``network``, which what an account runs never does: it becomes that program."""
+    while pid not in {"0", "1"}:
+        try:
+            status = status_of(pid)
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        if status["Name"] == "network" and status["Uid"].split()[0] == "0":
+            return True
+        pid = status["PPid"].strip()
+    return False
+
+
+def status_of(pid: str) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
 def id_map(pid: str) -> list[str]:
@@ -68,6 +89,8 @@ def id_map(pid: str) -> list[str]:
 
 
 def capabilities(process: Process) -> str | None:
+    if process.administers:
+        return None
     if process.nested and process.id_map != KEEPER:
         return None if process.id_map in NESTED else f"a user namespace with other ids: {process.id_map}"
     most = SETUID_SETGID if process.zone == "root" else OF_PASTA if process.is_pasta else 0
@@ -83,7 +106,7 @@ def ambient(process: Process) -> str | None:
 
 
 def bounding(process: Process) -> str | None:
-    if (process.nested and process.id_map != KEEPER) or process.is_pasta:
+    if (process.nested and process.id_map != KEEPER) or process.is_pasta or process.administers:
         return None
     if process.bits("CapBnd") & ~SETUID_SETGID == 0:
         return None
