@@ -32,10 +32,11 @@ export function makeServer({ api, pages }) {
   });
 }
 
-// The name of the API is looked up each time: after a restart it may have another address.
+// The name of the API is looked up each time: after a restart it may have another address. And each request has its own
+// connection: one that is kept may be ended by the API just when the next request is on its way.
 async function handOn(api, request, response) {
   const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !HOP.includes(name)));
-  const asking = ask(new URL(request.url, api), { method: request.method, headers, timeout: 30_000 });
+  const asking = ask(new URL(request.url, api), { method: request.method, headers, timeout: 30_000, agent: false });
   asking.on("timeout", () => asking.destroy(new Error("The API took too long.")));
   const answered = new Promise((done, fail) => asking.on("response", done).on("error", fail));
   await Promise.all([pipeline(request, asking), answered]);

@@ -44,6 +44,16 @@ test("what is sent reaches the API, and its answer comes back", async (context) 
   assert.equal((await fetch(`${at}/health`)).status, 201);
 });
 
+test("an API that ends idle connections is reached all the same", async (context) => {
+  const used = new Set();
+  const at = await web(context, (request, response) => {
+    if (used.has(request.socket)) return request.socket.destroy();
+    used.add(request.socket);
+    response.end("ok");
+  });
+  for (const _ of [1, 2, 3]) assert.equal((await fetch(`${at}/api/tasks`)).status, 200);
+});
+
 test("without an API it says so", async (context) => {
   const at = await listening(makeServer({ api: "http://127.0.0.1:9", pages: "site" }), context);
   const answer = await fetch(`${at}/api/tasks`);
