@@ -12,6 +12,7 @@ main() {
 		processes
 		processor
 		kept_from_the_server
+		if [[ $(as_root cat /run/project-memory) ]]; then of_one_project; fi
 	else
 		gives "on cgroup v1 the builder says that no limit of apps holds" '^$' printf '%s' "$limits"
 		gives "and so does appx health" 'limits of apps: none' as_appx appx health
@@ -114,6 +115,18 @@ kept_from_the_server() {
 	# shellcheck disable=SC2016 # the shell inside
 	refused "nor can root of the container raise that of the container" "error|denied" \
 		as_root sh -c 'echo max >"/proc/$(cat /run/cgroups)/root/run/cgroup/memory.max"'
+}
+
+# Where the builder container has a limit.
+of_one_project() {
+	gives "a project may take a part of the memory of all, and not all" '^0\.7[45]' part_of_a_project
+	gives "and the builder says how much" "\"memory\": ?$(as_root cat /run/project-memory)" api GET /v1/readyz
+}
+
+part_of_a_project() {
+	# shellcheck disable=SC2016 # the shell inside
+	as_root sh -c 'work="/proc/$(cat /run/cgroups)/root/run/cgroup/work"; cat "$work/builder/memory.max" "$work/memory.max"' |
+		tr '\n' ' ' | awk '{ print $1 / $2 }'
 }
 
 in_podmans_namespace() { as_builder podman unshare sh -c "$1"; }

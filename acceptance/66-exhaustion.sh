@@ -98,6 +98,7 @@ os.wait()
 }
 
 files() {
+	gives "a process may have some ten thousand files, whatever the engine's own limit is" '^[0-9]{4,5}$' as_builder sh -c 'ulimit -H -n'
 	refused "a process gets no more files than its limit" "Too many open files" exhaust files
 	refused "and no more inotify instances than its user may have" "Too many open files" exhaust inotify
 	must "which are not those of the server's user" as_appx python3 -c "$(cat "$here/inside/exhaust.py")" inotify-once

@@ -322,6 +322,8 @@ spawn_flags() {
 		--add-host llm.appx.internal:10.255.255.1
 		# Else one runaway app takes the process table of the whole host.
 		--pids-limit "${APPX_PIDS:-8192}"
+		# Else one process opens files until the memory of all is used up: where systemd starts docker, it has no limit.
+		--ulimit "nofile=$(limit -n 65536)"
 
 		--label "appx.settings=$(settings_mark)"
 	)
@@ -344,7 +346,7 @@ add_engine_flags() {
 		flags+=(--security-opt unmask=ALL)
 		if ! has_sys_resource; then
 			# podman asks for more than this host may give: crun: setrlimit: Operation not permitted.
-			flags+=(--ulimit "nofile=$(limit -n 20000)" --ulimit "nproc=$(limit -u 10000)")
+			flags+=(--ulimit "nproc=$(limit -u 10000)")
 		fi
 		# podman's timer for the health check is systemd's. Without it each start and stop would say so as an error;
 		# "podman healthcheck run" works all the same.

@@ -115,7 +115,7 @@ class Settings(BaseModel):
 
     project_memory: Annotated[int | None, Field(alias="APPX_PROJECT_MEMORY", ge=128, le=1_000_000)] = None
     """How much memory all apps and commands of a project may take together, in MiB, where the host can limit it.
-    Without one, what the builder container has."""
+    Without one, three quarters of what the builder container has for all of them."""
 
     project_processes: Annotated[int, Field(alias="APPX_PROJECT_PROCESSES", ge=256, le=4_096)] = 4_096
     """How many processes and threads all apps of a project may have together, those of its podman among them."""

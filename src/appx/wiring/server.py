@@ -3,6 +3,7 @@
 import logging
 import resource
 import socket
+from pathlib import Path
 
 import anyio
 import uvicorn
@@ -48,6 +49,9 @@ from appx.workbench.bench import Workbench
 logger = logging.getLogger(__name__)
 
 OWN_FILES = 200
+PROJECT_MEMORY = Path("/run/project-memory")
+"""What PID 1 of the builder container worked out where no setting says it."""
+
 STOP_SECONDS = 2
 """How long open requests may take once the server stops; streams end at once."""
 
@@ -208,8 +212,16 @@ def _project_limits(settings: Settings) -> Limits:
     """The workbench of each account sets them; without one of its own, nobody does."""
     if settings.workbench_socket is None:
         return Limits()
-    memory = None if settings.project_memory is None else settings.project_memory << 20
+    memory = given_memory(PROJECT_MEMORY) if settings.project_memory is None else settings.project_memory << 20
     return Limits(memory=memory, processes=settings.project_processes, cpus=settings.project_cpus)
+
+
+def given_memory(file: Path) -> int | None:
+    """Of each project, in bytes; None where nothing is held."""
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
