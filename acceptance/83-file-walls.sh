@@ -43,7 +43,7 @@ names() {
 	refused "nor open the directory for all" "Operation not permitted" as_builder chmod 0777 "$state"
 	as_builder ln -s "$state" /workspace/verify-trap
 	local trapped
-	trapped="$(api POST /v1/projects '{"name": "verify-trap"}' | jq --raw-output .id)"
+	trapped="$(api POST /v1/projects '{"name": "verify-trap"}' | field 'd["id"]')"
 	made+=("$trapped")
 	gives "a link in the place of a new project is not followed: it has a directory of its own" '^directory (p[0-9]+|builder)$' \
 		as_root stat -c '%F %U' "/workspace/$trapped"
