@@ -205,6 +205,10 @@ class LocalBench:
     async def keep(self) -> None:
         await self._mcp.run()
 
+    @property
+    def runs_servers(self) -> bool:
+        return self._mcp.runs
+
     async def _home(self, project: ProjectId) -> Home:
         file, problem = None, ""
         directory = self._directory(project)

@@ -68,6 +68,10 @@ class McpHost:
         self._kept: dict[tuple[ProjectId, str], _Kept] = {}
         self._tasks: TaskGroup | None = None
 
+    @property
+    def runs(self) -> bool:
+        return self._tasks is not None
+
     async def run(self) -> None:
         """Until cancelled; then all servers are ended."""
         await to_thread.run_sync(end_processes, f"{HOST}={self._name}")  # what one that was killed left
