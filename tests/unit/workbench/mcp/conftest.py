@@ -82,9 +82,7 @@ def alive(process: int) -> bool:
 async def shop(local: LocalBench, bench: Workbench) -> AsyncIterator[Shop]:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(local.keep)
-        with anyio.fail_after(30):
-            while not local.runs_servers:  # noqa: ASYNC110  it first ends, in a thread, what an earlier one left
-                await anyio.sleep(0.01)
+        await until(lambda: local.runs_servers)
         yield Shop(local, bench)
         tasks.cancel_scope.cancel()
 
