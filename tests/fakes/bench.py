@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import anyio
 import anyio.lowlevel
+from anyio.abc import TaskStatus
 
 from appx.domain.errors import Invalid, NotFound, Unavailable
 from appx.domain.ids import ProjectId
@@ -111,7 +112,8 @@ class FakeBench:
         self.calls.append(call)
         return self.answer
 
-    async def keep(self) -> None:
+    async def keep(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        task_status.started()
         await anyio.sleep_forever()
 
     def awake(self, project: ProjectId) -> bool:

@@ -127,7 +127,7 @@ async def serve(settings: Settings) -> bool:
         tasks.start_soon(_stop_without_namespace, bench, stop)
         if rest is not None:
             tasks.start_soon(_stop_for_want_of_work, rest, stop)
-        tasks.start_soon(bench.keep)
+        await tasks.start(bench.keep)
         await server.serve()
         tasks.cancel_scope.cancel()
     return rest is not None and rest.come.is_set()

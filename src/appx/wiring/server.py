@@ -146,7 +146,7 @@ class Server:
                     await tasks.start(self._for_apps.serve_and_tell)
                 await tasks.start(self._running.run)
                 tasks.start_soon(keep_restored, self._workbench)
-                tasks.start_soon(self._workbench.keep)
+                await tasks.start(self._workbench.keep)
                 tasks.start_soon(self._audit.run)
                 tasks.start_soon(self._projects.run)
                 tasks.start_soon(self._egress.run)

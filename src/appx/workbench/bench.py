@@ -4,6 +4,9 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
+import anyio
+from anyio.abc import TaskStatus
+
 from appx.domain.ids import ProjectId
 from appx.workbench.mcp.shapes import McpCall, McpResult, McpServers
 from appx.workbench.tree import FileTree
@@ -160,8 +163,8 @@ class Workbench(Protocol):
         """Call a tool of one. Its failure is a result. Cancelling this cancels the call."""
         ...
 
-    async def keep(self) -> None:
-        """What goes on between calls, until cancelled: no MCP server starts without it, and with it all end."""
+    async def keep(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """What goes on between calls, until cancelled: no MCP server starts before it has, and with it all end."""
         ...
 
     def awake(self, project: ProjectId) -> bool:

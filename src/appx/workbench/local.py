@@ -10,6 +10,7 @@ from pathlib import Path
 
 import anyio
 from anyio import to_thread
+from anyio.abc import TaskStatus
 
 from appx.domain.errors import Conflict, Invalid, NoSpace, NotFound, TooLarge, Unavailable
 from appx.domain.ids import ProjectId
@@ -202,12 +203,8 @@ class LocalBench:
     async def call_mcp(self, project: ProjectId, call: McpCall) -> McpResult:
         return await self._mcp.call(await self._home(project), call)
 
-    async def keep(self) -> None:
-        await self._mcp.run()
-
-    @property
-    def runs_servers(self) -> bool:
-        return self._mcp.runs
+    async def keep(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        await self._mcp.run(task_status=task_status)
 
     async def _home(self, project: ProjectId) -> Home:
         file, problem = None, ""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import anyio
-from anyio.abc import TaskGroup
+from anyio.abc import TaskGroup, TaskStatus
 
 from appx.domain.errors import Unavailable
 from appx.domain.ids import ProjectId
@@ -91,13 +91,14 @@ class ProjectBenches:
     async def call_mcp(self, project: ProjectId, call: McpCall) -> McpResult:
         return await self._of(project).call_mcp(project, call)
 
-    async def keep(self) -> None:
+    async def keep(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Tell of workbenches that come back, and have an account ready for the next project."""
         try:
             async with anyio.create_task_group() as self._tasks:
                 self._tasks.start_soon(self._tell_of_the_shared)
                 self._tasks.start_soon(self._tell_of_those_with_apps)
                 self._tasks.start_soon(self._keep_a_spare)
+                task_status.started()
         finally:
             self._tasks = None
 

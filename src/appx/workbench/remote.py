@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio
 import httpx2
+from anyio.abc import TaskStatus
 
 from appx.domain.errors import Unavailable
 from appx.domain.ids import ProjectId
@@ -128,8 +129,9 @@ class RemoteBench:
         async with self._asked("POST", f"/projects/{project}/mcp/call", content=body) as answer:
             return wire.MCP_RESULT.validate_json(await answer.aread())
 
-    async def keep(self) -> None:
+    async def keep(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """The workbench does, in its own process."""
+        task_status.started()
         await anyio.sleep_forever()
 
     def awake(self, project: ProjectId) -> bool:  # noqa: ARG002  it serves all that it is asked for

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 from anyio import to_thread
-from anyio.abc import TaskGroup
+from anyio.abc import TaskGroup, TaskStatus
 
 from appx.domain.errors import Unavailable
 from appx.domain.ids import ProjectId
@@ -68,15 +68,12 @@ class McpHost:
         self._kept: dict[tuple[ProjectId, str], _Kept] = {}
         self._tasks: TaskGroup | None = None
 
-    @property
-    def runs(self) -> bool:
-        return self._tasks is not None
-
-    async def run(self) -> None:
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled; then all servers are ended."""
         await to_thread.run_sync(end_processes, f"{HOST}={self._name}")  # what one that was killed left
         try:
             async with anyio.create_task_group() as self._tasks:
+                task_status.started()
                 while True:
                     await anyio.sleep(LOOK_SECONDS)
                     self._end_idle()

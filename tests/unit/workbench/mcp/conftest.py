@@ -81,8 +81,7 @@ def alive(process: int) -> bool:
 @pytest.fixture
 async def shop(local: LocalBench, bench: Workbench) -> AsyncIterator[Shop]:
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(local.keep)
-        await until(lambda: local.runs_servers)
+        await tasks.start(local.keep)
         yield Shop(local, bench)
         tasks.cancel_scope.cancel()
 

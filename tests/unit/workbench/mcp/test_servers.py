@@ -106,8 +106,7 @@ async def test_nothing_of_a_server_stays_when_it_is_stopped(shop: Shop, mode: st
 @pytest.mark.parametrize("mode", ["deaf", "forks", "daemon"])
 async def test_nothing_of_a_server_stays_when_the_workbench_stops(local_shop: Shop, mode: str) -> None:
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(local_shop.local.keep)
-        await anyio.sleep(0.05)
+        await tasks.start(local_shop.local.keep)
         assert (await local_shop.one(odd(mode))).state == "ready"
         leader, child = (
             await local_shop.process(),
