@@ -49,8 +49,9 @@ archives() {
 
 api_file() { api GET "$1" >"$RUN/out.zip" && python3 -m zipfile --extract "$RUN/out.zip" "$RUN/out/top"; }
 wrapped() { (cd "$RUN/out" && python3 -m zipfile --create "$RUN/in.zip" top) && api POST "/v1/projects/$project/upload?unwrap=true" "@$RUN/in.zip"; }
-bundle_of() { api GET "/v1/projects/$1/bundle" >"$RUN/$1.bundle" && git bundle verify --quiet "$RUN/$1.bundle"; }
-cloned() { git clone --quiet "$RUN/verify-out.bundle" "$RUN/clone" && cat "$RUN/clone/page.txt"; }
+# Outside of a repository git verifies no bundle; the clone does.
+bundle_of() { api GET "/v1/projects/$1/bundle" >"$RUN/$1.bundle" && git bundle list-heads "$RUN/$1.bundle" | grep HEAD; }
+cloned() { git -c init.defaultBranch=main clone --quiet "$RUN/verify-out.bundle" "$RUN/clone" && cat "$RUN/clone/page.txt"; }
 
 # --- by git -----------------------------------------------------------------------------------------------------------
 
