@@ -134,7 +134,10 @@ garbage() {
 	as_project "$project" podman build --quiet --file recipe --tag localhost/verify-named . >/dev/null
 	recipe three 600
 	# shellcheck disable=SC2016 # the shell inside
-	as_project "$project" sh -c 'podman build --file recipe . >/dev/null 2>&1 & pid=$!; sleep 2; kill -KILL $pid; pkill -f "[s]leep 600"'
+	engine exec --detach "$BUILDER" as-project "$project" sh -c 'echo $$ >building; exec podman build --file recipe .'
+	soon "another build is under way" 20 as_project "$project" pgrep -f '[s]leep 600'
+	# shellcheck disable=SC2016 # the shell inside
+	as_project "$project" sh -c 'kill -KILL "$(cat building)"; pkill -f "[s]leep 600"'
 	must "there is an image without a name, and what a killed build left" left unnamed working
 	must "while a build runs" begin_to_build
 	gives "a deploy succeeds" '"status": ?"done"' deploy
