@@ -17,6 +17,8 @@ main() {
 	home="/workspace/$project"
 	stored="sk-canary-$(random_word)"
 	must "a key is stored" api PUT /v1/auth/providers/anthropic/api-key "{\"key\": \"$stored\"}"
+	# Else the sessions of the next files take its models.
+	trap 'api DELETE /v1/auth/providers/anthropic >/dev/null || true; tidy' EXIT
 	names
 	links
 	what_never_ends
@@ -24,8 +26,6 @@ main() {
 	instructions_that_are_links
 	programs_of_git
 	configuration_of_podman
-	# Else the sessions of the next files take its models.
-	must "the key is removed" api DELETE /v1/auth/providers/anthropic
 	verdict
 }
 
@@ -81,10 +81,15 @@ what_never_ends() {
 	as_project "$project" sh -c "cd $home && truncate -s 1T huge"
 	gives "the last bytes of a file of 1 TB are read at once" '^206 8$' ranged "huge" "bytes=-8"
 	gives "and it is listed" '1099511627776' api GET "$of/tree"
-	as_project "$project" python3 -c 'import os, sys
+	# AppArmor refuses a path of more than 8 KiB: there it is some 1,600.
+	as_project "$project" python3 -c 'import errno, os, sys
 os.chdir(sys.argv[1])
 for _ in range(5_000):
-    os.mkdir("deep")
+    try:
+        os.mkdir("deep")
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG: break
+        raise
     os.chdir("deep")' "$home"
 	gives "of 5,000 directories in each other the first are listed" 'deep/deep' api GET "$of/tree?depth=20"
 	must "and all are removed" api DELETE "$of/files?path=deep&recursive=true"
