@@ -30,6 +30,9 @@ NOTHING_KNOWN = Stats()
 AT_ONCE = 4
 """Projects whose apps are looked after at the same time, after a start."""
 
+LONGEST_LOOK = 600.0
+"""Seconds for one of them: others wait."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
@@ -160,9 +163,14 @@ class Apps:
     async def _reconcile_soon(self, project: ProjectId, limiter: anyio.CapacityLimiter) -> None:
         async with limiter, self._starter.alone(project):
             try:
-                await self._reconcile(project)
+                with anyio.fail_after(LONGEST_LOOK):
+                    await self._reconcile(project)
             except AppxError as error:
                 logger.warning("the apps of %s are not as wanted: %s", project, error)
+            except TimeoutError:
+                logger.warning("the apps of %s are not as wanted after %g s", project, LONGEST_LOOK)
+            except Exception:  # a defect ends no server
+                logger.exception("the apps of %s are not as wanted", project)
 
     async def _reconcile(self, project: ProjectId) -> None:
         wanted = await self._database.read(lambda db: rows.apps(db, project))

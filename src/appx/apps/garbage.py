@@ -93,4 +93,7 @@ class Garbage:
         except AppxError as error:
             logger.warning("%s: %s", project, error)
             self._known[project] = Known()
+        except Exception:  # a defect ends no server
+            logger.exception("what builds of %s left was not removed", project)
+            self._known[project] = Known()
         self._known[project].settled = slept

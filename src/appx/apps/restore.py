@@ -18,14 +18,20 @@ AT_ONCE = 3
 async def keep_restored(workbench: Workbench) -> None:
     """Now, and whenever a workbench comes back: it may have lost what ran. Until cancelled."""
     limiter = anyio.CapacityLimiter(AT_ONCE)
+    waiting: dict[int, bool] = {}  # by its id: whether it came back once more since its turn came
 
     async def one(bench: Workbench) -> None:
-        async with limiter:
-            await restore(bench)
+        while waiting[id(bench)]:
+            async with limiter:
+                waiting[id(bench)] = False
+                await restore(bench)
+        del waiting[id(bench)]
 
     async with anyio.create_task_group() as tasks:
         async for bench in workbench.restarted():
-            tasks.start_soon(one, bench)
+            if id(bench) not in waiting:
+                tasks.start_soon(one, bench)
+            waiting[id(bench)] = True
 
 
 async def restore(workbench: Workbench) -> None:

@@ -23,6 +23,10 @@ logger = logging.getLogger(__name__)
 
 KEPT_RELEASES = 10
 BUSY = "Something is being deployed in this project. Wait for its end."
+DEFECT = "Something is wrong in appx itself. The server's log tells more."
+REMOVE_SECONDS = 120.0
+"""At most, when the deployment was ended: others wait for that."""
+
 INTERRUPTED = "The server ended meanwhile. What ran before still runs; deploy again."
 
 TakeCheckpoint = Callable[[ProjectId, str], Awaitable[str]]
@@ -145,6 +149,9 @@ class Rollouts:
         except AppxError as error:
             logger.warning("the end of a deployment of %s was not written: %s", project, error)
             ended = replace(ended, status="failed", ended_at=clock.now(), reason=str(error))
+        except Exception:  # a defect ends this deployment, never the server
+            logger.exception("the end of a deployment of %s was not written", project)
+            ended = replace(ended, status="failed", ended_at=clock.now(), reason=DEFECT)
         finally:
             del self._running[project]
             running.end(ended)
@@ -161,6 +168,9 @@ class Rollouts:
             return replace(rollout, status="failed", ended_at=clock.now(), reason=str(error), tail=error.tail)
         except AppxError as error:
             return replace(rollout, status="failed", ended_at=clock.now(), reason=str(error))
+        except Exception:  # a defect ends this deployment, never the server
+            logger.exception("deployment %d of %s", rollout.number, rollout.project)
+            return replace(rollout, status="failed", ended_at=clock.now(), reason=DEFECT)
         return replace(rollout, status="done", ended_at=clock.now())
 
     async def _wanted_release(self, running: Running) -> Release:
@@ -212,7 +222,7 @@ class Rollouts:
                 await self._containers.set_aside(app)
             await self._starter.start(wanted)
             await self._database.write(lambda db: _keep(db, app, release))
-        except AppxError:
+        except Exception:
             if is_there:
                 await self._go_back(running, app, old)
             else:
@@ -242,7 +252,7 @@ class Rollouts:
         try:
             await self._starter.start(trial)
         finally:
-            with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(REMOVE_SECONDS, shield=True):
                 await self._containers.remove(wanted.app.project, trial.name)
 
     async def _prune_soon(self, project: ProjectId) -> None:
@@ -253,6 +263,8 @@ class Rollouts:
                     await self._collect(project)
         except AppxError as error:
             logger.warning("old releases of %s stay: %s", project, error)
+        except Exception:  # a defect ends no server
+            logger.exception("old releases of %s stay", project)
 
     async def _prune(self, project: ProjectId) -> None:
         """Forget the oldest releases that no environment has, and the images of all that are not kept.

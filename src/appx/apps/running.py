@@ -7,6 +7,8 @@ import anyio
 from appx.domain.apps import Rollout
 
 MAX_LINES = 1_000
+MAX_LINE = 500
+"""Characters: a step of a build is what its author wrote, or printed."""
 
 
 @dataclass(slots=True)
@@ -22,7 +24,7 @@ class Running:
 
     def tell(self, line: str) -> None:
         if len(self.lines) < MAX_LINES:
-            self.lines.append(line)
+            self.lines.append(line[:MAX_LINE])
             self._wake()
 
     def end(self, rollout: Rollout) -> None:

@@ -4,8 +4,10 @@ anyio has them, too, but its own report an error of the event loop when one is c
 read (4.16: the callback of the selector sets a future that is done). Those over a transport do not, and are made here.
 """
 
+import errno
 import select
 import socket
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,11 @@ AGAIN_SECONDS = 0.01
 """Between two tries, while more wait than the listener takes."""
 
 
-async def connect(path: Path | str) -> SocketStream:
-    """Raises OSError."""
+async def connect(path: Path | str, *, to_owner: bool = False) -> SocketStream:
+    """``to_owner``: only to the uid that owns the socket's directory; a link there may lead to another's socket.
+
+    Raises OSError; PermissionError for that other.
+    """
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         made.settimeout(0)
@@ -31,14 +36,24 @@ async def connect(path: Path | str) -> SocketStream:
             except BlockingIOError:
                 await anyio.sleep(AGAIN_SECONDS)
             else:
-                return await SocketStream.from_socket(made)
+                break
+        if to_owner:
+            _check_owner(made, Path(path))
+        return await SocketStream.from_socket(made)
     except BaseException:
         made.close()
         raise
 
 
+def _check_owner(made: socket.socket, path: Path) -> None:
+    """The kernel tells who began to listen."""
+    _process, uid, _group = struct.unpack("3i", made.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if uid != path.parent.stat().st_uid:
+        raise PermissionError(errno.EACCES, "somebody else listens there", str(path))
+
+
 class UnixTransport(httpx2.AsyncHTTPTransport):
-    """HTTP on the unix socket at ``path``; as many connections at once as are asked for."""
+    """HTTP on the unix socket at ``path``, to its owner; as many connections at once as are asked for."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -52,7 +67,7 @@ class _Backend(httpcore2.AsyncNetworkBackend):
     ) -> httpcore2.AsyncNetworkStream:
         try:
             with anyio.fail_after(timeout):
-                return _Stream(await connect(path))
+                return _Stream(await connect(path, to_owner=True))
         except TimeoutError as error:
             raise httpcore2.ConnectTimeout(path) from error
         except OSError as error:

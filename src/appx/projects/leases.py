@@ -27,7 +27,8 @@ class Leases:
         self._database = database
         self._workbench = workbench
         self._egress = egress
-        self._changing = anyio.Lock()
+        self._changing: dict[ProjectId, anyio.Lock] = {}
+        """Of each project: its workbench is asked meanwhile, and others do not wait for that."""
         self._told: dict[ProjectId, dict[Environment, str]] = {}
         """What stands in the file of a project, by this server, of environments without a port."""
 
@@ -36,7 +37,7 @@ class Leases:
 
         One that is not published any more is replaced.
         """
-        async with self._changing:
+        async with self._changing.setdefault(project, anyio.Lock()):
             had = await self._database.read(lambda db: of(db, project))
             if had.get(environment) in self._egress.published:
                 return had[environment]
@@ -48,12 +49,12 @@ class Leases:
             told.pop(environment, None)
             if port is None:
                 told[environment] = without_port(self._egress.published, found.deployment, environment)
+            if port is not None:
+                await self._egress.changed()
             if port is not None or told != self._told.get(project):
                 leased = had if port is None else {**had, environment: port}
                 await write_deployment(self._workbench, project, explained(deployed(found.deployment, leased), told))
                 self._told[project] = told
-            if port is not None:
-                await self._egress.changed()
             return port
 
     async def reason(self, project: ProjectId, environment: Environment) -> str:

@@ -34,7 +34,10 @@ CLEAN_SECONDS = 60.0
 
 
 class Projects:
-    """A record in the database, a directory on the workbench, sessions. One change at a time."""
+    """A record in the database, a directory on the workbench, sessions.
+
+    One is made or deleted at a time; nobody waits for the workbench of another that is there, which may be silent.
+    """
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Projects:
         self._accounts = accounts
         self._sessions = sessions
         self._changing = anyio.Lock()
+        self._alone: dict[ProjectId, anyio.Lock] = {}
 
     async def introduce(self) -> None:
         """Say which account works for which project, before anything is asked of a workbench."""
@@ -94,10 +98,20 @@ class Projects:
         Raises Invalid for a name without an id, Conflict while it is being made, and what the beginning raises.
         """
         name = _checked(name)
-        async with self._changing:
+        while True:
             found = await self._database.read(lambda db: rows.by_name(db, name))
+            if found is None:
+                found = await self._make(name, deployment, beginning)
+            else:
+                found = await self._again(found.id, deployment)
             if found is not None:
-                return await self._again(found, deployment)
+                return found
+
+    async def _make(self, name: str, deployment: Deployment | None, beginning: Beginning | None) -> Project | None:
+        """None when somebody else has made it meanwhile."""
+        async with self._changing:
+            if await self._database.read(lambda db: rows.by_name(db, name)) is not None:
+                return None
             project = await self._prepare(name, deployment)
             if beginning is None:
                 return await self._finish(project)
@@ -129,7 +143,8 @@ class Projects:
 
         Raises NotFound, Unavailable with what stayed: that is tried again later, and when the delete is sent again.
         """
-        async with self._changing:
+        async with self._alone_with(project), self._changing:
+            self._alone.pop(project, None)  # who waits finds no record
             if not await self._database.read(lambda db: rows.taken(db, project)):
                 raise NotFound("project not found")
             if project in self._filling:
@@ -138,6 +153,9 @@ class Projects:
                 await self._sessions.delete_all(project, lambda db: rows.mark_deleted(db, project))
             await self._end_apps(project)
             await self._clean(project)
+
+    def _alone_with(self, project: ProjectId) -> anyio.Lock:
+        return self._alone.setdefault(project, anyio.Lock())
 
     async def _clean(self, project: ProjectId) -> None:
         """What it ran, its directory, and last the mark that there is something to remove.
@@ -150,14 +168,28 @@ class Projects:
         await self._database.write(lambda db: rows.delete(db, project))
         self._accounts.give(project, None)
 
-    async def _again(self, project: Project, deployment: Deployment | None) -> Project:
-        await self._workbench.create_project(project.id)  # an agent may have removed it
-        if deployment is not None and deployment != project.deployment:
-            leased = await self._due(project.id, deployment, project.account)
-            await self._tell(project, deployment, leased)
+    async def _again(self, project: ProjectId, deployment: Deployment | None) -> Project | None:
+        """None when it was deleted meanwhile."""
+        async with self._alone_with(project):
+            found = await self._database.read(lambda db: rows.by_id(db, project))
+            if found is None:
+                return None
+            await self._workbench.create_project(project)  # an agent may have removed it
+            if deployment is not None and deployment != found.deployment:
+                while not await self._redeployed(found, deployment):
+                    pass
+                await self._egress.changed()
+            return await self.get(project)
+
+    async def _redeployed(self, project: Project, deployment: Deployment) -> bool:
+        """The agent is told first. False when another project took a port meanwhile."""
+        leased = await self._due(project.id, deployment, project.account)
+        await self._tell(project, deployment, leased)
+        async with self._changing:
+            if await self._due(project.id, deployment, project.account) != leased:
+                return False
             await self._database.write(lambda db: _redeploy(db, project.id, deployment, leased))
-            await self._egress.changed()
-        return await self.get(project.id)
+            return True
 
     async def _prepare(self, name: str, deployment: Deployment | None) -> Project:
         """The directory first: a crash before the record leaves a directory that the next try takes over.

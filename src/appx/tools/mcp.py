@@ -2,7 +2,6 @@
 
 import json
 from base64 import b64decode
-from binascii import Error as NoBase64
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, RootModel
@@ -57,7 +56,7 @@ def _picture(name: str, encoded: str) -> tuple[str, tuple[Image, ...]]:
         if kind is None:
             return f"[{name} cannot be shown: it is no png, jpg, gif or webp]", ()
         shown = attached(name, kind, data)
-    except NoBase64:
+    except ValueError:  # also one of letters that are not ASCII
         return f"[{name} cannot be shown: it is not base64]", ()
     except Invalid as error:
         return f"[{error}]", ()

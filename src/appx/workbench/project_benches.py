@@ -33,6 +33,9 @@ START_PATIENCE = 240.0
 """Seconds that a request waits for a workbench that is being started, also on a machine that is busy."""
 
 AGAIN_SECONDS = 1.0
+LONGEST_PAUSE = 60.0
+"""Seconds between two ends of a workbench of which we tell: an agent may end its own again and again."""
+
 SPARE_SECONDS = 10.0
 """After a project was made: what it needs first goes before making the next account ready."""
 
@@ -138,8 +141,15 @@ class ProjectBenches:
 
     async def _watch(self, account: int) -> None:
         """Until it ends for want of work: then the next who asks begins anew."""
+        pause = 0.0
         try:
-            while self.accounts.working(account) and not await self._benches[account].ended():
+            while self.accounts.working(account):
+                began = anyio.current_time()
+                if await self._benches[account].ended():
+                    return
+                lasted = anyio.current_time() - began
+                pause = 0.0 if lasted > LONGEST_PAUSE else min(max(AGAIN_SECONDS, 2 * pause), LONGEST_PAUSE)
+                await anyio.sleep(pause)
                 if self.accounts.working(account):
                     logger.warning("the workbench of account %d ended; its apps are started again", account)
                     await self._lost.send(self._benches[account])

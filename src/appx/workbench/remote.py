@@ -1,19 +1,21 @@
 """The workbench as the server sees it: a client of the service on its unix socket."""
 
-import json
 import logging
+import math
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import httpx2
 from anyio.abc import TaskStatus
 
-from appx.domain.errors import Unavailable
+from appx.domain.errors import AppxError, Unavailable
 from appx.domain.ids import ProjectId
 from appx.kit.unix_socket import UnixTransport
 from appx.workbench import wire
+from appx.workbench.answers import SILENCE_SECONDS, Answer, senseless, understood, within
 from appx.workbench.bench import (
     BenchStatus,
     Command,
@@ -25,7 +27,7 @@ from appx.workbench.bench import (
     Typed,
     Workbench,
 )
-from appx.workbench.mcp.shapes import McpCall, McpResult, McpServers
+from appx.workbench.mcp.shapes import MAX_PICTURES, McpCall, McpResult, McpServers
 from appx.workbench.terminal_remote import RemoteTerminal
 from appx.workbench.tree import FileTree
 from appx.workbench.tree_remote import RemoteTree
@@ -40,10 +42,26 @@ WAKE_SECONDS = 3.0
 """Between two calls of ``wake``."""
 
 STATUS_SECONDS = 60.0
+GRACE_SECONDS = 300.0
+"""Beyond the time limit of what it runs: to begin, and to end it."""
+
+MOST_ESCAPED = 6
+"""Bytes that one of an output may take in JSON."""
+
+MOST_AROUND = 64 << 10
+"""Bytes of a line beside an output."""
+
+MOST_LAST_WORDS = 100
+MOST_PATH = 4_096
+OUTPUTS_PER_SECOND = 20
+"""A workbench shows ten. What is more is left out: each takes time of the server."""
 
 
 class RemoteBench:
-    """Speaks as ``wire`` says. A command may take as long as its own time limit, so nothing here times out but that."""
+    """Speaks as ``wire`` says, and trusts nothing of what comes: see ``answers``.
+
+    A command may take as long as its own time limit. What is too long, too late or makes no sense is Unavailable.
+    """
 
     def __init__(
         self, socket: Path, *, patience: float = PATIENCE_SECONDS, wake: Callable[[], Awaitable[None]] | None = None
@@ -58,7 +76,7 @@ class RemoteBench:
         self._http = httpx2.AsyncClient(
             transport=UnixTransport(socket),
             base_url="http://workbench",
-            timeout=None,
+            timeout=SILENCE_SECONDS,
             trust_env=False,
         )
         self.tree: FileTree = RemoteTree(self._asked)
@@ -68,66 +86,74 @@ class RemoteBench:
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> CommandResult:
         body = wire.COMMAND.dump_json(command)
-        async with self._asked("POST", "/run", content=body) as answer:
-            async for line in answer.aiter_lines():
-                match json.loads(line):
+        most, keep = MOST_ESCAPED * command.keep_bytes + MOST_AROUND, command.keep_bytes
+        pace = _Pace(OUTPUTS_PER_SECOND)
+        async with self._asked("POST", "/run", content=body, limit=command.time_limit + GRACE_SECONDS) as answer:
+            async for line in answer.lines(most):
+                if line.startswith(wire.OUTPUT) and (on_output is None or not pace.allows()):
+                    continue
+                match understood(wire.SAID, line):
                     case {"output": output}:
                         if on_output is not None:
-                            on_output(output)
+                            on_output(output[-keep:])
                     case {"result": result}:
-                        return wire.RESULT.validate_python(result)
+                        return replace(result, output=result.output[-keep:], full_output=_path(result.full_output))
                     case error:
                         raise wire.error_in(error)
         raise Unavailable("The workbench ended while the command ran.")
 
     async def stream(self, command: Command, take: TakeOutput) -> int | None:
         async def split(data: bytes) -> None:
+            if not 1 <= data[0] <= len(wire.STREAMS):
+                raise senseless()
             await take(wire.STREAMS[data[0] - 1], data[1:])
 
-        async with self._asked("POST", "/stream", content=wire.COMMAND.dump_json(command)) as answer:
-            return _code(await wire.hand_over(answer.aiter_raw(), split))
+        body, limit = wire.COMMAND.dump_json(command), command.time_limit + GRACE_SECONDS
+        async with self._asked("POST", "/stream", content=body, limit=limit) as answer:
+            return (await wire.hand_over(answer.parts(), split)).get("code")
 
     async def terminal(self, command: Command, size: Size, typed: AsyncIterable[Typed], take: TakeBytes) -> int | None:
         found = RemoteTerminal(self._asked, typed, take)
-        async with self._asked(
-            "POST", "/terminals", query=wire.size_out(size), content=wire.COMMAND.dump_json(command)
-        ) as answer:
-            return _code(await found.talk(answer.aiter_raw()))
+        query, body = wire.size_out(size), wire.COMMAND.dump_json(command)
+        limit = command.time_limit + GRACE_SECONDS
+        async with self._asked("POST", "/terminals", query=query, content=body, limit=limit) as answer:
+            return (await found.talk(answer.parts())).get("code")
 
     async def read(self, project: ProjectId, path: str, *, limit: int) -> bytes:
         query = {"project": project, "path": path, "limit": str(limit)}
-        async with self._asked("GET", "/file", query=query) as answer:
-            return await answer.aread()
+        async with self._asked("GET", "/file", query=query, limit=SILENCE_SECONDS) as answer:
+            return await answer.whole(limit)
 
     async def write(self, project: ProjectId, path: str, data: bytes) -> None:
-        async with self._asked("PUT", "/file", query={"project": project, "path": path}, content=data):
+        query = {"project": project, "path": path}
+        async with self._asked("PUT", "/file", query=query, content=data, limit=SILENCE_SECONDS):
             pass
 
     async def create_project(self, project: ProjectId) -> str:
-        async with self._asked("PUT", f"/projects/{project}") as answer:
-            found: str = json.loads(await answer.aread())["directory"]
-            return found
+        async with self._asked("PUT", f"/projects/{project}", limit=SILENCE_SECONDS) as answer:
+            return (await answer.read(wire.MADE))["directory"]
 
     async def remove_project(self, project: ProjectId) -> None:
-        async with self._asked("DELETE", f"/projects/{project}"):
+        async with self._asked("DELETE", f"/projects/{project}", limit=SILENCE_SECONDS):
             pass
 
     async def pack(self, project: ProjectId, take: TakeBytes) -> None:
         async with self._asked("POST", f"/projects/{project}/pack") as answer:
-            await wire.hand_over(answer.aiter_raw(), take)
+            await wire.hand_over(answer.parts(), take)
 
     async def unpack(self, project: ProjectId, into: str, tar: AsyncIterable[bytes]) -> None:
         async with self._asked("PUT", f"/projects/{project}/unpacked", query={"into": into}, content=tar):
             pass
 
     async def mcp_servers(self, project: ProjectId) -> McpServers:
-        async with self._asked("POST", f"/projects/{project}/mcp") as answer:
-            return wire.MCP_SERVERS.validate_json(await answer.aread())
+        async with self._asked("POST", f"/projects/{project}/mcp", limit=SILENCE_SECONDS) as answer:
+            return await answer.read(wire.MCP_SERVERS)
 
     async def call_mcp(self, project: ProjectId, call: McpCall) -> McpResult:
-        body = wire.MCP_CALL.dump_json(call)
-        async with self._asked("POST", f"/projects/{project}/mcp/call", content=body) as answer:
-            return wire.MCP_RESULT.validate_json(await answer.aread())
+        body, limit = wire.MCP_CALL.dump_json(call), call.time_limit + GRACE_SECONDS
+        async with self._asked("POST", f"/projects/{project}/mcp/call", content=body, limit=limit) as answer:
+            found = await answer.read(wire.MCP_RESULT)
+            return replace(found, text=found.text[: call.keep_bytes], pictures=found.pictures[:MAX_PICTURES])
 
     async def keep(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """The workbench does, in its own process."""
@@ -141,8 +167,10 @@ class RemoteBench:
         """A workbench that is not there is a problem, not an error; it is not waited for."""
         try:
             with anyio.fail_after(STATUS_SECONDS):
-                async with self._once("GET", "/status", {}, None) as answer:
-                    return wire.STATUS.validate_json(await answer.aread())
+                async with self._once("GET", "/status", {}, None, math.inf) as answer:
+                    return await answer.read(wire.STATUS)
+        except Unavailable as error:
+            return BenchStatus(podman="", problems=(str(error),))
         except (httpx2.TransportError, TimeoutError) as error:
             return BenchStatus(podman="", problems=(self._silent(error),))
 
@@ -151,14 +179,12 @@ class RemoteBench:
 
         ``hold``: meanwhile it does not end for want of work.
         """
-        last = b""
+        query = {"hold": "1"} if hold else {}
         try:
-            async with self._asked("GET", "/alive", query={"hold": "1"} if hold else {}, wake=hold) as answer:
-                async for chunk in answer.aiter_raw():
-                    last = chunk
-        except Unavailable:
+            async with self._asked("GET", "/alive", query=query, wake=hold, limit=math.inf) as answer:
+                return (await answer.whole(MOST_LAST_WORDS)).endswith(wire.IDLE)
+        except AppxError:
             return False
-        return last.endswith(wire.IDLE)
 
     async def restarted(self) -> AsyncIterator[Workbench]:
         while True:
@@ -175,35 +201,53 @@ class RemoteBench:
         query: Mapping[str, str] | None = None,
         content: bytes | AsyncIterable[bytes] | None = None,
         wake: bool = True,
-    ) -> AsyncIterator[httpx2.Response]:
-        """The answer to a request; waits for the workbench to be there, and never sends anything twice."""
+        limit: float | None = None,
+    ) -> AsyncIterator[Answer]:
+        """The answer to a request; waits for the workbench to be there, and never sends anything twice.
+
+        ``limit``: seconds until all of it was read. Without one it may be silent for ``SILENCE_SECONDS`` at a time.
+        """
         deadline = anyio.current_time() + self._patience
         waking = 0.0
-        while True:
-            try:
-                async with self._once(method, path, query or {}, content) as answer:
-                    yield answer
-                    return
-            except httpx2.ConnectError as error:
-                if anyio.current_time() >= deadline:
-                    raise Unavailable(self._silent(error)) from error
-                if wake and self._wake is not None and anyio.current_time() >= waking:
-                    await self._wake()
-                    waking = anyio.current_time() + WAKE_SECONDS
-            except httpx2.TransportError as error:
-                raise Unavailable(f"The workbench ended in the middle: {error!r}. Try again.") from error
-            await anyio.sleep(AGAIN_SECONDS)
+        with nullcontext() if limit is None else within(limit):
+            while True:
+                try:
+                    async with self._once(method, path, query or {}, content, limit) as answer:
+                        yield answer
+                        return
+                except httpx2.ConnectError as error:
+                    if anyio.current_time() >= deadline:
+                        raise Unavailable(self._silent(error)) from error
+                    if wake and self._wake is not None and anyio.current_time() >= waking:
+                        await self._wake()
+                        waking = anyio.current_time() + WAKE_SECONDS
+                except httpx2.TimeoutException:
+                    raise Unavailable(f"The workbench said nothing for {SILENCE_SECONDS:g} s.") from None
+                except httpx2.TransportError as error:
+                    raise Unavailable(f"The workbench ended in the middle: {error!r}. Try again.") from error
+                await anyio.sleep(AGAIN_SECONDS)
 
     @asynccontextmanager
     async def _once(
-        self, method: str, path: str, query: Mapping[str, str], content: bytes | AsyncIterable[bytes] | None
-    ) -> AsyncIterator[httpx2.Response]:
-        async with self._http.stream(method, path, params=query, content=content) as answer:
-            if answer.status_code == 400:
-                raise wire.error_in(json.loads(await answer.aread()))
-            if answer.status_code >= 300:
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        content: bytes | AsyncIterable[bytes] | None,
+        limit: float | None,
+    ) -> AsyncIterator[Answer]:
+        timeout = httpx2.USE_CLIENT_DEFAULT if limit is None else None
+        sends_long = isinstance(content, AsyncIterable)
+        async with AsyncExitStack() as stack:
+            with within(math.inf if sends_long or limit is not None else SILENCE_SECONDS):
+                asking = self._http.stream(method, path, params=query, content=content, timeout=timeout)
+                response = await stack.enter_async_context(asking)
+            answer = Answer(response)
+            if response.status_code == 400:
+                raise wire.error_in(await answer.read(wire.SAID))
+            if response.status_code >= 300:
                 raise Unavailable(
-                    f"The workbench answered {answer.status_code} to {method} {path}. Its log tells more."
+                    f"The workbench answered {response.status_code} to {method} {path}. Its log tells more."
                 )
             yield answer
 
@@ -211,6 +255,23 @@ class RemoteBench:
         return f"The workbench does not answer on {self._socket}: {error!r}."
 
 
-def _code(found: Mapping[str, object]) -> int | None:
-    code = found.get("code")
-    return code if isinstance(code, int) else None
+class _Pace:
+    """So many in a second, and as many at once."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._left = float(most)
+        self._at = anyio.current_time()
+
+    def allows(self) -> bool:
+        now = anyio.current_time()
+        self._left = min(self._most, self._left + (now - self._at) * self._most)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+def _path(told: str | None) -> str | None:
+    return None if told is None else told[:MOST_PATH]

@@ -1,17 +1,21 @@
 """A terminal as the server sees it: what it shows is one answer, what is typed are requests of their own."""
 
+import re
 from collections.abc import AsyncIterable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import anyio
 import httpx2
 
 from appx.domain.errors import AppxError
 from appx.workbench import wire
+from appx.workbench.answers import Answer, senseless
 from appx.workbench.bench import Size, TakeBytes, Typed
 
-Ask: TypeAlias = Callable[..., AbstractAsyncContextManager[httpx2.Response]]
+Ask: TypeAlias = Callable[..., AbstractAsyncContextManager[Answer]]
+
+_NAME = re.compile(rb"[0-9a-zA-Z_-]{1,100}")
 
 
 class RemoteTerminal:
@@ -24,9 +28,10 @@ class RemoteTerminal:
         self._name = ""
         self._named = anyio.Event()
 
-    async def talk(self, shown: AsyncIterable[bytes]) -> dict[str, Any]:
+    async def talk(self, shown: AsyncIterable[bytes]) -> wire.Said:
         """Until the command has ended: what stands behind the frames. Raises the error that does."""
-        failure, last = None, {}
+        failure: Exception | None = None
+        last: wire.Said = {}
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._send)
             try:
@@ -42,6 +47,8 @@ class RemoteTerminal:
         if self._name:
             await self._take(data)
             return
+        if not _NAME.fullmatch(data):
+            raise senseless()
         self._name = data.decode()
         self._named.set()
 

@@ -5,11 +5,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import httpx2
-
 from appx.domain.ids import ProjectId
 from appx.workbench import tree_service as said
 from appx.workbench import wire
+from appx.workbench.answers import SILENCE_SECONDS, Answer
 from appx.workbench.tree import Entry, Listing, Look, Opened, Span, Take, Unzipped, When
 
 
@@ -23,7 +22,8 @@ class Asked(Protocol):
         *,
         query: Mapping[str, str] | None = None,
         content: bytes | AsyncIterable[bytes] | None = None,
-    ) -> AbstractAsyncContextManager[httpx2.Response]: ...
+        limit: float | None = None,
+    ) -> AbstractAsyncContextManager[Answer]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,47 +32,47 @@ class RemoteTree:
 
     async def entries(self, project: ProjectId, look: Look) -> Listing:
         query = {"look": said.LOOK.dump_json(look).decode()}
-        async with self.asked("GET", f"/projects/{project}/tree", query=query) as answer:
-            return said.LISTING.validate_json(await answer.aread())
+        async with self.asked("GET", f"/projects/{project}/tree", query=query, limit=SILENCE_SECONDS) as answer:
+            return await answer.read(said.LISTING)
 
     @asynccontextmanager
     async def open(self, project: ProjectId, path: str, span: Span | None = None) -> AsyncIterator[Opened]:
         query = {"path": path, "span": said.SPAN.dump_json(span).decode()}
         async with self.asked("GET", f"/projects/{project}/content", query=query) as answer:
-            head = said.HEAD.validate_json(answer.headers[said.OPENED])
+            head = answer.head(said.OPENED, said.HEAD)
             entry = replace(head.entry, path=path)
-            yield Opened(entry=entry, start=head.start, stop=head.stop, chunks=answer.aiter_raw())
+            yield Opened(entry=entry, start=head.start, stop=head.stop, chunks=answer.parts())
 
     async def put(self, project: ProjectId, path: str, data: AsyncIterable[bytes], when: When) -> Entry:
         query = {"path": path, "when": said.WHEN.dump_json(when).decode()}
         async with self.asked("PUT", f"/projects/{project}/content", query=query, content=data) as answer:
-            return said.ENTRY.validate_json(await answer.aread())
+            return await answer.read(said.ENTRY)
 
     async def remove(self, project: ProjectId, path: str, *, recursive: bool) -> None:
         query = {"path": path, "recursive": _flag(recursive)}
-        async with self.asked("DELETE", f"/projects/{project}/content", query=query):
+        async with self.asked("DELETE", f"/projects/{project}/content", query=query, limit=SILENCE_SECONDS):
             pass
 
     async def move(self, project: ProjectId, path: str, to: str, *, replace: bool) -> Entry:
         query = {"path": path, "to": to, "replace": _flag(replace)}
-        async with self.asked("POST", f"/projects/{project}/moved", query=query) as answer:
-            return said.ENTRY.validate_json(await answer.aread())
+        async with self.asked("POST", f"/projects/{project}/moved", query=query, limit=SILENCE_SECONDS) as answer:
+            return await answer.read(said.ENTRY)
 
     async def zip(self, project: ProjectId, path: str, take: Take, *, everything: bool) -> None:
         query = {"path": path, "everything": _flag(everything)}
         async with self.asked("POST", f"/projects/{project}/zip", query=query) as answer:
-            await wire.hand_over(answer.aiter_raw(), take)
+            await wire.hand_over(answer.parts(), take)
 
     async def bundle(self, project: ProjectId, take: Take) -> None:
         async with self.asked("POST", f"/projects/{project}/bundle") as answer:
-            await wire.hand_over(answer.aiter_raw(), take)
+            await wire.hand_over(answer.parts(), take)
 
     async def unzip(
         self, project: ProjectId, path: str, data: AsyncIterable[bytes], *, replace: bool, unwrap: bool = False
     ) -> Unzipped:
         query = {"path": path, "replace": _flag(replace), "unwrap": _flag(unwrap)}
         async with self.asked("PUT", f"/projects/{project}/unzipped", query=query, content=data) as answer:
-            return said.UNZIPPED.validate_json(await answer.aread())
+            return await answer.read(said.UNZIPPED)
 
 
 def _flag(value: bool) -> str:  # noqa: FBT001

@@ -24,16 +24,33 @@ Leaving ``/run``, ``/stream``, ``/terminals``, ``/call`` or one of the archives 
 ``{"error": NAME, "text"}``, with status 400 but in ``/run`` and behind frames.
 """
 
-import json
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping
-from typing import Any
 
 from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from appx.domain.errors import AppxError, Changed, Conflict, Invalid, NoSpace, NotFound, TooLarge, Unavailable
+from appx.workbench.answers import senseless, too_long, understood
 from appx.workbench.bench import BenchStatus, Command, CommandResult, Size, Stream
 from appx.workbench.mcp.shapes import McpCall, McpResult, McpServers
 
+
+class Said(TypedDict, total=False):
+    """A line of ``/run``, what stands behind frames, or an error."""
+
+    output: str
+    result: CommandResult
+    code: int | None
+    error: str
+    text: str
+
+
+class Made(TypedDict):
+    directory: str
+
+
+SAID = TypeAdapter(Said)
+MADE = TypeAdapter(Made)
 COMMAND = TypeAdapter(Command)
 RESULT = TypeAdapter(CommandResult)
 STATUS = TypeAdapter(BenchStatus)
@@ -41,9 +58,16 @@ MCP_SERVERS = TypeAdapter(McpServers)
 MCP_CALL = TypeAdapter(McpCall)
 MCP_RESULT = TypeAdapter(McpResult)
 
+OUTPUT = b'{"output"'
+"""How a line of ``/run`` begins that shows one."""
+
 IDLE = b"idle\n"
 STREAMS: tuple[Stream, Stream] = ("stdout", "stderr")
 """By their numbers, from 1 on."""
+
+MOST_FRAME = 8 << 20
+MOST_TEXT = 10_000
+"""Characters of an error."""
 
 _ERRORS: dict[str, type[AppxError]] = {
     each.__name__: each for each in (Changed, Conflict, Invalid, NoSpace, NotFound, TooLarge, Unavailable)
@@ -54,9 +78,11 @@ def error_out(error: AppxError) -> dict[str, str]:
     return {"error": type(error).__name__, "text": str(error)}
 
 
-def error_in(found: dict[str, str]) -> AppxError:
+def error_in(said: Said) -> AppxError:
     """An error of a name that we do not know is the workbench's, not the caller's."""
-    return _ERRORS.get(found["error"], Unavailable)(found["text"])
+    if "error" not in said or "text" not in said:
+        return senseless()
+    return _ERRORS.get(said["error"], Unavailable)(said["text"][:MOST_TEXT])
 
 
 def size_out(size: Size) -> dict[str, str]:
@@ -72,7 +98,10 @@ def frame(data: bytes) -> bytes:
 
 
 class Frames:
-    """Takes frames apart again, however the bytes were cut on their way. ``last``: what came after the empty one."""
+    """Takes frames apart again, however the bytes were cut on their way. ``last``: what came after the empty one.
+
+    Raises Unavailable for one of more than ``MOST_FRAME`` bytes.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -83,30 +112,32 @@ class Frames:
         while not self._ended and len(self._buffer) >= 4:
             end = 4 + int.from_bytes(self._buffer[:4], "big")
             if len(self._buffer) < end:
-                return
+                break
             found = bytes(self._buffer[4:end])
             del self._buffer[:end]
             self._ended = not found
             if found:
                 yield found
+        if len(self._buffer) > MOST_FRAME:
+            raise too_long(MOST_FRAME)
 
     @property
     def last(self) -> bytes | None:
         return bytes(self._buffer) if self._ended else None
 
 
-async def hand_over(data: AsyncIterable[bytes], take: Callable[[bytes], Awaitable[object]]) -> dict[str, Any]:
+async def hand_over(data: AsyncIterable[bytes], take: Callable[[bytes], Awaitable[object]]) -> Said:
     """Give ``take`` what is in frames, and answer what stands behind them. Raises the error that does.
 
-    Raises Unavailable when they break off.
+    Raises Unavailable when they break off, and for more than ``MOST_FRAME`` bytes at once.
     """
     frames = Frames()
     async for each in data:
         for chunk in frames.add(each):
             await take(chunk)
-    found: dict[str, Any] = {"error": "Unavailable", "text": "The workbench ended in the middle. Try again."}
-    if frames.last is not None:
-        found = json.loads(frames.last)
-    if "error" in found:
-        raise error_in(found)
-    return found
+    if frames.last is None:
+        raise Unavailable("The workbench ended in the middle. Try again.")
+    said = understood(SAID, frames.last)
+    if "error" in said:
+        raise error_in(said)
+    return said

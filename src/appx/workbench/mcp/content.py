@@ -5,9 +5,7 @@ from typing import Any
 
 from mcp import types
 
-from appx.workbench.mcp.shapes import McpResult
-
-MAX_PICTURES = 4
+from appx.workbench.mcp.shapes import MAX_PICTURES, McpResult
 
 
 def result_of(found: types.CallToolResult, *, keep_bytes: int) -> McpResult:

@@ -7,6 +7,9 @@ from typing import Any, Literal, TypeAlias
 State: TypeAlias = Literal["ready", "failed", "off"]
 """It works; it could not be started; it is not wanted."""
 
+MAX_PICTURES = 4
+"""Of one result."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpTool:
