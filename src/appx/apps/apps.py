@@ -161,7 +161,7 @@ class Apps:
             await self._reconcile(project)
 
     async def _reconcile_soon(self, project: ProjectId, limiter: anyio.CapacityLimiter) -> None:
-        async with limiter, self._starter.alone(project):
+        async with self._starter.alone(project), limiter:
             try:
                 with anyio.fail_after(LONGEST_LOOK):
                     await self._reconcile(project)

@@ -26,7 +26,7 @@ COMPLETED = "service_completed_successfully"
 CONDITIONS: Mapping[str, Condition] = {"service_healthy": "healthy", COMPLETED: "completed"}
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
-_PORT = re.compile(r"(\d{1,5})(?:/tcp)?$")
+_PORT = re.compile(r"([0-9]{1,6})(?:/tcp)?$")
 
 NOT_HERE = {
     "extends": "Repeat what it has in common with the other one, or use YAML anchors.",
@@ -174,15 +174,15 @@ def _check(name: str, service: Json, services: Json) -> None:
         raise Invalid(f"{name[:60]!r} is no name for a service: small letters, digits, - and _, 41 at the most.")
     for other, _ in _depends(service):
         if other not in services:
-            raise Invalid(f"The service {name} waits for {other}, which is not there.")
+            raise Invalid(f"The service {name} waits for {other[:60]}, which is not there.")
     for key, hint in NOT_HERE.items():
         if key in service:
             raise Invalid(f"The service {name} says `{key}`, which is not possible here. {hint}")
-    if "build" not in service and not service.get("image"):
+    if not service.get("build") and not service.get("image"):
         raise Invalid(f"The service {name} says neither `build` nor `image`.")
     copies = service.get("scale") or (service.get("deploy") or {}).get("replicas") or 1
     if copies != 1:
-        raise Invalid(f"The service {name} wants {copies} containers; each service has one here.")
+        raise Invalid(f"The service {name} wants {str(copies)[:60]} containers; each service has one here.")
 
 
 def _web(services: Json) -> str:
@@ -229,9 +229,12 @@ def _restart(service: Json) -> str:
 
 def _ports(service: Json) -> Iterator[int]:
     for each in [*(service.get("ports") or []), *(service.get("expose") or [])]:
-        found = _PORT.search(str(each["target"] if isinstance(each, dict) else each))
-        if found is not None:
-            yield int(found[1])
+        found = _PORT.search(str(each.get("target") if isinstance(each, dict) else each))
+        if found is None:
+            continue
+        if not 0 < int(found[1]) < 1 << 16:
+            raise Invalid(f"{found[1]} is no port: ports are numbers from 1 to 65535.")
+        yield int(found[1])
 
 
 def _target(mount: object) -> str:

@@ -27,6 +27,7 @@ FOLLOW_SECONDS = 24 * 3600.0
 TAIL_LINES = 40
 TAIL_BYTES = 8 << 10
 LISTED_BYTES = 4 << 20
+MOST_NAME = 100
 
 
 class Failed(Conflict):
@@ -130,7 +131,7 @@ class Containers:
         )
         if done.code != 0:
             logged = await self.ask(project, lines.logs_of_all(name, TAIL_LINES))
-            raise Failed(f"The app is not healthy: {done.output.strip() or _how(done)}.", last_lines(logged.output))
+            raise Failed(f"The app is not healthy: {last_lines(done.output) or _how(done)}.", last_lines(logged.output))
 
     async def port(self, project: ProjectId, name: str, inner: int) -> int | None:
         """On which of the builder container's ports it is published; None of one that has ended."""
@@ -208,7 +209,7 @@ class Containers:
     async def _holder(self, project: ProjectId, port: int) -> str:
         for each in await self.list(project):
             if port in each.ports and each.runs:
-                return f"the container {each.name}"
+                return f"the container {each.name[:MOST_NAME]}"
         return "a process of the builder container that is no container of this project"
 
     async def _read(self, parsed: Callable[[str], Read], project: ProjectId, line: str) -> Read:

@@ -41,6 +41,9 @@ async def restore(workbench: Workbench) -> None:
     except AppxError as error:
         logger.warning("apps were not started again: %s", error)
         return
+    except Exception:  # a defect ends no server
+        logger.exception("apps were not started again")
+        return
     if done.code == 0:
         logger.info("apps started again: %s", done.output.split() or "none")
     else:

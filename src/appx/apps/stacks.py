@@ -9,8 +9,8 @@ from appx.domain.apps import Service
 from appx.domain.errors import Invalid, NotFound
 from appx.domain.ids import ProjectId
 from appx.podman import compose as lines
-from appx.podman import parse
 from appx.podman.apps import Start
+from appx.podman.config import config_in
 from appx.podman.parse import Image
 
 UP_SECONDS = 180.0
@@ -55,7 +55,7 @@ class Stacks:
         if said.code != 0:
             raise Failed(f"{recipe} cannot be read.", last_lines(said.output))
         try:
-            plan = compose.planned(parse.config_in(said.output), project, number)
+            plan = compose.planned(config_in(said.output), project, number)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise Invalid(f"{recipe} has another form than compose files have: {error}.") from error
         line = lines.build(

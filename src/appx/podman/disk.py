@@ -25,6 +25,7 @@ What is mounted for a container that runs is not counted again. Who shares an ac
 """
 
 _LAYER = re.compile(r"[0-9a-f]{64}|l")
+_BYTES = re.compile(r"[0-9]{1,15}")
 MOST_NAMED = 5
 MOST_NAME = 100
 """Characters. podman's names are shorter as a rule, and the account can write into what is read here."""
@@ -61,7 +62,7 @@ def disk_in(text: str) -> Disk:
         name, _, value = rest.rpartition("\t")
         if kind == "container":
             layers[value] = name[:MOST_NAME]
-        elif kind in sizes and value.isdecimal():
+        elif kind in sizes and _BYTES.fullmatch(value):
             sizes[kind][name[:MOST_NAME]] = int(value)
     if "" not in sizes["directory"]:
         raise ValueError(f"no sizes in {text[:200]!r}")

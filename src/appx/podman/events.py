@@ -1,13 +1,16 @@
 """What happened to the containers of a project, as ``podman events`` tells it. Pure."""
 
-import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, NotRequired, TypeAlias
+
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from appx.domain.ids import ProjectId
-from appx.podman.apps import ASIDE, ENVIRONMENT, LABEL, RELEASE, TRIAL
+from appx.podman.apps import ASIDE, ENVIRONMENT, LABEL, TRIAL
+from appx.podman.reading import ExitCode, Nanoseconds, release_of, understood
 
 Happened: TypeAlias = Literal["started", "ended", "restarted", "removed"]
 
@@ -31,6 +34,18 @@ class AppEvent:
     release: int | None = None
     exit_code: int | None = None
     out_of_memory: bool = False
+
+
+class _Told(TypedDict):
+    Name: str
+    ID: str
+    Status: str
+    timeNano: Nanoseconds
+    Attributes: NotRequired[dict[str, str] | None]
+    ContainerExitCode: NotRequired[ExitCode | None]
+
+
+_TOLD = TypeAdapter(_Told)
 
 
 def follow_events(project: ProjectId, since: int) -> str:
@@ -65,21 +80,20 @@ class Splitter:
 def event_in(line: bytes) -> AppEvent | None:
     """None of what is no event of a container, or one of a trial of the server's. The account could write the file."""
     try:
-        found = json.loads(line)
-        name, at = str(found["Name"])[:MOST_NAME], int(found["timeNano"])
-        to = TELLS.get(found["Status"])
-        labels: Mapping[str, Any] = found.get("Attributes") or {}
-        environment, release = labels.get(ENVIRONMENT), str(labels.get(RELEASE, ""))
-        if to is None or name.endswith((TRIAL, ASIDE)) or not 0 <= at < 2**63:
-            return None
-        return AppEvent(
-            at=at,
-            to=to,
-            id=str(found["ID"])[:64],
-            container=name,
-            environment=environment if environment in {"dev", "prod"} else None,
-            release=int(release) if release.isascii() and release.isdecimal() and len(release) < 10 else None,
-            exit_code=int(found["ContainerExitCode"]) if to == "ended" and "ContainerExitCode" in found else None,
-        )
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
+        found = understood(_TOLD, line)
+    except ValueError:
         return None
+    name, to = found["Name"][:MOST_NAME], TELLS.get(found["Status"])
+    if to is None or name.endswith((TRIAL, ASIDE)):
+        return None
+    labels = found.get("Attributes") or {}
+    environment = labels.get(ENVIRONMENT)
+    return AppEvent(
+        at=found["timeNano"],
+        to=to,
+        id=found["ID"][:64],
+        container=name,
+        environment=environment if environment in {"dev", "prod"} else None,
+        release=release_of(labels),
+        exit_code=found.get("ContainerExitCode") if to == "ended" else None,
+    )

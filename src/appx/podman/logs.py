@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 Stream: TypeAlias = Literal["stdout", "stderr"]
@@ -17,7 +17,6 @@ SOON = timedelta(minutes=1)
 _SECONDS, _ZONE = rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)", rb"(Z|[+-]\d\d:\d\d) "
 _FIRST = re.compile(_SECONDS + rb"(?:\.(\d{1,9}))?" + _ZONE)
 _WITHIN = re.compile(_SECONDS + rb"\.(\d{1,9})" + _ZONE)
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +69,13 @@ def _parted(line: bytes) -> tuple[str, bytes]:
     A time of the app's own stays: it was taken before podman got the line.
     """
     first = _FIRST.match(line)
-    if first is None:
+    last = first and _key(first)
+    if first is None or last is None:
         return "", line
     text, place = b"", first.end()
-    last = _key(first)
     for each in _WITHIN.finditer(line, place):
         at = _key(each)
-        if last <= at <= last + SOON:
+        if at is not None and timedelta() <= at - last <= SOON:
             text += line[place : each.start()]
             place, last = each.end(), at
     return _iso(first), text + line[place:]
@@ -87,8 +86,8 @@ def _iso(found: re.Match[bytes]) -> str:
     return f"{found[1].decode()}.{(found[2] or b'').decode():0<9}{found[3].decode()}"
 
 
-def _key(found: re.Match[bytes]) -> datetime:
+def _key(found: re.Match[bytes]) -> datetime | None:
     try:
         return datetime.fromisoformat(_iso(found))
     except ValueError:  # the 31st of February is the app's
-        return _NEVER
+        return None

@@ -1,12 +1,17 @@
 """What a container takes now, as ``podman stats`` tells it. Pure."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from appx.podman.reading import understood
+
 UNSUPPORTED = "stats is not supported"
 """In podman's words: without cgroup v2 it cannot know."""
+
+_OBJECT = TypeAdapter(dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +37,7 @@ def stats_in(text: str) -> Stats:
     lines = [line for line in text.splitlines() if line.startswith("{")]
     if not lines:
         raise ValueError(f"no stats in {text[:200]!r}")
-    found = json.loads(lines[-1])
+    found = understood(_OBJECT, lines[-1])
     nanoseconds = _number(found, "CPUNano")
     received, sent = _network(found)
     return Stats(
@@ -59,4 +64,4 @@ def _network(found: Mapping[str, Any]) -> tuple[int | None, int | None]:
 
 def _number(found: Mapping[str, Any], name: str) -> int | None:
     value = found.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63 else None

@@ -20,7 +20,11 @@ MAX_DIFF = 2 << 20
 MAX_LIST = 200
 MAX_OUTPUT = 16 << 20
 
+MAX_WORDS = 1_000
+"""Characters of what git says when it fails."""
+
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_CHANGED = re.compile(r"([0-9]{1,15}|-)\t([0-9]{1,15}|-)\t(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +123,10 @@ class Checkpoints:
         return next((each.id for each in await self.list(project, limit=1)), "")
 
     async def _take(self, project: ProjectId, message: str, *, turn: str = "", session: str = "") -> str:
-        return (await self._git(project, git.snapshot(_one_line(message), turn=turn, session=session))).strip()
+        told = (await self._git(project, git.snapshot(_one_line(message), turn=turn, session=session))).strip()
+        if told and not _COMMIT.fullmatch(told):
+            raise _odd(told)
+        return told
 
     async def _known(self, project: ProjectId, *checkpoints: str) -> None:
         for each in checkpoints:
@@ -132,7 +139,7 @@ class Checkpoints:
     async def _git(self, project: ProjectId, script: str) -> str:
         done, told = await self._run(project, script)
         if not done:
-            why = told.strip() or f"it took more than {SECONDS:.0f} s, or was ended"
+            why = told.strip()[-MAX_WORDS:] or f"it took more than {SECONDS:.0f} s, or was ended"
             raise Unavailable(f"git could not do this in the project's repository: {why}.")
         return told
 
@@ -150,16 +157,24 @@ def _checkpoint(line: str) -> Checkpoint | None:
         at = datetime.fromtimestamp(int(seconds), UTC)
     except (ValueError, OverflowError, OSError):
         return None
+    if not _COMMIT.fullmatch(commit):
+        return None
     return Checkpoint(id=commit, tree=tree, created_at=at, message=message, turn=turn, session=session)
 
 
 def _changed_file(line: str) -> ChangedFile:
-    added, removed, path = line.split("\t", 2)
-    return ChangedFile(path=path, added=_count(added), removed=_count(removed))
+    found = _CHANGED.fullmatch(line)
+    if found is None:
+        raise _odd(line)
+    return ChangedFile(path=found[3], added=_count(found[1]), removed=_count(found[2]))
 
 
 def _count(told: str) -> int | None:
     return None if told == "-" else int(told)
+
+
+def _odd(told: str) -> Unavailable:
+    return Unavailable(f"git answered something odd: {told[:100]!r}. A command of the project may have replaced it.")
 
 
 def _one_line(message: str) -> str:

@@ -30,7 +30,7 @@ def _parsed(edits: object) -> object:
     """Some models send the list as a string of JSON."""
     try:
         return json.loads(edits) if isinstance(edits, str) else edits
-    except ValueError:
+    except (ValueError, RecursionError):
         return edits
 
 

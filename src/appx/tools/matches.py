@@ -12,7 +12,7 @@ MAX_MATCHES = 100
 MAX_LINE = 500
 """Characters of a line."""
 
-_PLACE = re.compile(r"(\d+)(?::(\d+):|-)")
+_PLACE = re.compile(r"(\d{1,15})(?::(\d{1,15}):|-)")
 _BINARY = re.compile(r"(?:[^\0\n]*: (?:WARNING: stopped searching )?binary file [^\n]*\n)+")
 
 

@@ -1,5 +1,6 @@
 """A program that searches: a shell line that bounds what it prints, and what came of it."""
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ MAX_OUTPUT = 512 * 1024
 """Bytes of a program's output that are looked at: ten times of what a result may show."""
 
 MAX_WORDS = 2_000
-"""Bytes of its complaints."""
+"""Bytes of its complaints, which are no more characters."""
 
 _ENOUGH_LINES = 1_000_000
 _END = "\0\0"
 """Stands between the output and the status. Names are not empty, so nothing else has it."""
+
+_STATUS = re.compile(r"path|outside|file|absent|[0-9]{1,3}")
 
 _LINE = r"""
 end() {{ printf '\0\0%s\0%s' "$1" "$2"; exit; }}
@@ -94,12 +97,13 @@ def found(wanted: Search, done: CommandResult) -> Found:
         return Found(output=done.output, code=None, words="", whole=False)
     output, end, rest = done.output.rpartition(_END)
     status, _, words = rest.partition("\0")
-    if not end or not status:
+    words = words.strip()[:MAX_WORDS]
+    if not end or not _STATUS.fullmatch(status):
         raise Invalid("The search was ended before it was done. Try again, perhaps with a smaller path.")
     path = wanted.path.removeprefix("./")
     match status:
         case "path":
-            raise Invalid(f"{path}: {words.strip() or 'it cannot be entered'}. Look with ls or find what there is.")
+            raise Invalid(f"{path}: {words or 'it cannot be entered'}. Look with ls or find what there is.")
         case "outside":
             raise Invalid(f"{path}: a symbolic link leads out of the project. Give a path inside of it.")
         case "file":
@@ -109,4 +113,4 @@ def found(wanted: Search, done: CommandResult) -> Found:
             raise Invalid(f"The workbench has no {names}, which this tool needs. Use bash: grep -rnI, find, ls.")
         case _:
             whole = done.total_bytes < MAX_OUTPUT
-            return Found(output=output, code=int(status), words=words.strip(), whole=whole)
+            return Found(output=output, code=int(status), words=words, whole=whole)

@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal, Protocol, TypeAlias
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Protocol, TypeAlias
+
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from appx.domain.ids import ProjectId
 
@@ -13,6 +15,19 @@ Take: TypeAlias = Callable[[bytes], Awaitable[object]]
 
 ANY = "*"
 """The tag that every file has."""
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("before the year 1, or after 9999") from None
+
+
+# What a workbench says has to be of these; what is made here is not looked at.
+Length: TypeAlias = Annotated[int, Field(ge=0, lt=2**63)]
+Tag: TypeAlias = Annotated[str, Field(pattern="^[!#-~]{1,200}$")]
+Time: TypeAlias = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +39,9 @@ class Entry:
 
     path: str
     kind: Literal["file", "directory", "link", "other"]
-    size: int
-    modified: datetime
-    tag: str
+    size: Length
+    modified: Time
+    tag: Tag
     exact: bool = True
 
 
@@ -85,8 +100,8 @@ class When:
 class Unzipped:
     """``size``: bytes of all files. ``left_out``: entries that were not taken: links, devices, git's own."""
 
-    files: int
-    size: int
+    files: Length
+    size: Length
     left_out: tuple[str, ...]
 
 

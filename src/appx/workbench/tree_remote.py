@@ -41,7 +41,7 @@ class RemoteTree:
         async with self.asked("GET", f"/projects/{project}/content", query=query) as answer:
             head = answer.head(said.OPENED, said.HEAD)
             entry = replace(head.entry, path=path)
-            yield Opened(entry=entry, start=head.start, stop=head.stop, chunks=answer.parts())
+            yield Opened(entry=entry, start=head.start, stop=head.stop, chunks=_at_most(head.stop - head.start, answer))
 
     async def put(self, project: ProjectId, path: str, data: AsyncIterable[bytes], when: When) -> Entry:
         query = {"path": path, "when": said.WHEN.dump_json(when).decode()}
@@ -73,6 +73,15 @@ class RemoteTree:
         query = {"path": path, "replace": _flag(replace), "unwrap": _flag(unwrap)}
         async with self.asked("PUT", f"/projects/{project}/unzipped", query=query, content=data) as answer:
             return await answer.read(said.UNZIPPED)
+
+
+async def _at_most(size: int, answer: Answer) -> AsyncIterator[bytes]:
+    """What is more was never announced."""
+    async for each in answer.parts():
+        yield each[:size]
+        size -= len(each)
+        if size <= 0:
+            return
 
 
 def _flag(value: bool) -> str:  # noqa: FBT001

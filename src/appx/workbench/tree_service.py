@@ -16,9 +16,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Annotated
 
 import anyio
-from pydantic import TypeAdapter
+from pydantic import AfterValidator, TypeAdapter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -27,7 +28,7 @@ from starlette.types import Receive, Scope, Send
 from appx.domain.errors import AppxError
 from appx.domain.ids import ProjectId
 from appx.workbench.framed import Framed, until_left
-from appx.workbench.tree import Entry, FileTree, Listing, Look, Span, Take, Unzipped, When
+from appx.workbench.tree import Entry, FileTree, Length, Listing, Look, Span, Take, Unzipped, When
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +45,17 @@ class Head:
     """``entry`` without its path, which may be longer than a header."""
 
     entry: Entry
-    start: int
-    stop: int
+    start: Length
+    stop: Length
 
 
-HEAD = TypeAdapter(Head)
+def _forwards(head: Head) -> Head:
+    if head.start > head.stop:
+        raise ValueError("it ends before it starts")
+    return head
+
+
+HEAD: TypeAdapter[Head] = TypeAdapter(Annotated[Head, AfterValidator(_forwards)])
 OPENED = "x-opened"
 
 

@@ -6,13 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
 
-from appx.apps.compose import images_of, kept, order, planned, started
+from appx.apps.compose import Plan, images_of, kept, order, planned, started, written
 from appx.domain.apps import App, Release, Service
 from appx.domain.errors import Invalid
 from appx.domain.ids import ProjectId
 from appx.podman.apps import Limits, Start
+from appx.podman.config import config_in
 from appx.podman.parse import Image
+from tests.unit.podman.odd import ODD, with_odd
 
 SHOP = ProjectId("shop")
 DATA = "/var/lib/postgresql/data"
@@ -43,8 +46,8 @@ def image(volumes: tuple[str, ...] = ()) -> Image:
     return Image(id="a" * 64, size=5, port=8080, volumes=volumes)
 
 
-def start(**more: Any) -> Start:  # noqa: ANN401
-    plan = planned(FULL, SHOP, 3)
+def start(plan: Plan | None = None, **more: Any) -> Start:  # noqa: ANN401
+    plan = plan or planned(FULL, SHOP, 3)
     images = {each.service: image((DATA,) if each.service == "db" else ()) for each in plan.sources}
     release = Release(
         project=SHOP, number=3, at=datetime.now(UTC), image="a" * 64, checkpoint="", size=5, port=8080,
@@ -170,3 +173,49 @@ def test_services_start_after_those_that_they_wait_for() -> None:
     assert names == ["shop-app-dev_db", "shop-app-dev_seed", "shop-app-dev_api", "shop-app-dev"]
     assert dict(found)["shop-app-dev_api"] == [("shop-app-dev_db", "healthy"), ("shop-app-dev_seed", "completed")]
     assert dict(found)["shop-app-dev"] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"services": {"a": {"image": 5}}}, "services.a.image"),
+        ({"services": {"a": {"image": "a\0b"}}}, "services.a.image"),
+        ({"services": {"a": {"build": {"context": 5}}}}, "services.a.build.context"),
+        ({"services": {"a": {"build": {"context": "x", "labels": 5}}}}, "services.a.build.labels.*a map or as a list"),
+        ({"services": {"a": service(volumes=5)}}, "services.a.volumes"),
+        ({"services": {"a": service(labels=5)}}, "services.a.labels.*a map or as a list"),
+        ({"services": {"a": service(environment=5)}}, "services.a.environment.*a map or as a list"),
+        ({"services": {"a": service(depends_on={"a": {"condition": []}})}}, "services.a.depends_on.a.condition"),
+        ({"services": {"a": service()}, "networks": [1]}, "networks"),
+        ({"services": {"a": service()}, "networks": {"n": {"driver_opts": 5}}}, "networks.n.driver_opts"),
+        ({"services": {"a": service()}, "volumes": {"v": {"labels": 5}}}, "volumes.v.labels"),
+        ({"services": {"a": service(x=json.loads("[" * 500 + "]" * 500))}}, "recursion limit"),
+        ([], "should be an object"),
+    ],
+)
+def test_what_has_another_form_is_said(given: object, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        config_in(json.dumps(given))
+
+
+@pytest.mark.parametrize("port", ["0", "65536", 99_999, {"target": 0}])
+def test_a_port_that_cannot_be_is_said(port: object) -> None:
+    with pytest.raises(Invalid, match="is no port"):
+        planned(config_in(json.dumps(config(a=service(ports=[port])))), SHOP, 1)
+
+
+NAMED = {"labels": ["a=b"], "driver_opts": {"a": "b"}, "external": False}
+SAMPLE = json.loads(json.dumps(FULL)) | {"networks": {"n": NAMED, "m": None}, "volumes": {"v": NAMED}}
+SAMPLE["services"]["web"] |= {"volumes": ["v:/v", {"target": "/w"}], "expose": [{"target": 80}], "scale": 1}
+
+
+@given(with_odd(SAMPLE) | ODD)
+def test_whatever_compose_prints_is_refused_or_can_be_started(text: str) -> None:
+    try:
+        plan = planned(config_in(text), SHOP, 3)
+    except (ValueError, Invalid):
+        return
+    what = start(plan)
+    for each in (written(plan.file), started(what)):
+        json.loads(each.encode())
+    assert len(order(what)) == len(plan.services)

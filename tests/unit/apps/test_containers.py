@@ -81,6 +81,25 @@ async def test_an_app_has_the_time_that_the_settings_give_it() -> None:
     assert asked.time_limit > 777
 
 
+@pytest.mark.parametrize("odd", ['[{"Names": [{}]}]', "[" * 2_000, r'[{"Names": ["\ud800"]}]'])
+async def test_a_list_that_is_none_of_podmans_is_said(odd: str) -> None:
+    with pytest.raises(Unavailable, match="something odd"):
+        await Containers(said(odd)).list(SHOP)
+
+
+async def test_a_build_may_print_steps_that_cannot_be() -> None:
+    told: list[str] = []
+    bench = FakeBench(result=DONE, tails=[f"STEP {'9' * 4_301}/1: x\n", "STEP 1/1: FROM x\n"])
+    await Containers(bench).carry_out_build(SHOP, "Containerfile", "podman build", told.append)
+    assert told == ["step 1 of 1: FROM x"]
+
+
+async def test_the_holder_of_a_port_is_named_in_few_words() -> None:
+    found = f'[{{"Names": ["{"a" * 9_000}"], "ImageID": "", "State": "running", "Ports": [{{"host_port": 3000}}]}}]'
+    with pytest.raises(Failed, match=r"is taken by the container a{100}\. Stop"):
+        await Containers(said(found)).refuse_taken_port(START, "address already in use")
+
+
 def test_the_last_lines_are_few() -> None:
     assert last_lines("a\n" * 1_000).count("\n") < 40
     assert len(last_lines("x" * 1_000_000)) == 8 << 10

@@ -167,3 +167,16 @@ async def test_a_flood_is_held_back_and_who_is_behind_sees_the_end_and_what_was_
     gap = next(each for each in reader.news if isinstance(each, LeftOut))
     assert gap.after < gap.before
     assert podman.ended >= 2, "the command is begun anew at the end"
+
+
+async def test_times_that_cannot_be_end_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "BEHIND", timedelta(seconds=-1))
+    stamps = ("9999-99-99T99:99:99.0Z", "9999-12-31T23:59:59.0Z", "0001-01-01T00:00:00.0+23:59")
+    podman = Podman(streams=[[("stdout", f"{each} x 9999-12-31T23:59:59.5Z y\n".encode())] for each in stamps])
+    podman.start("one")
+    async with followed(podman) as reader:
+        with anyio.fail_after(20):
+            while len(reader.texts) < len(stamps):  # noqa: ASYNC110
+                await anyio.sleep(0.02)
+        await anyio.sleep(0.3)
+    assert all("x" in each for each in reader.texts)

@@ -1,5 +1,6 @@
 """Checkpoints keep every turn's files, and touch nothing of the person's own repository."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -12,6 +13,7 @@ from appx.projects.git import MAX_FILE
 from appx.wiring.benches import PATH, environment
 from appx.workbench.bench import Command
 from appx.workbench.local import LocalBench
+from tests.fakes.bench import DONE, FakeBench
 
 pytestmark = pytest.mark.anyio
 
@@ -254,3 +256,27 @@ async def test_a_checkpoint_is_what_its_id_says_and_not_what_an_agent_puts_in_it
     assert "evil" not in (await checkpoints.changes(SHOP, second)).diff
     await checkpoints.restore(SHOP, first)
     assert await bash(bench, "cat a.txt") == "one\n"
+
+
+def says(output: str, code: int = 0) -> Checkpoints:
+    return Checkpoints(FakeBench(result=replace(DONE, output=output, code=code)))
+
+
+@pytest.mark.parametrize("odd", ["warning: x", "a" * 39, "a" * 40 + "\nx", "$(reboot)", "x" * 5_000])
+async def test_what_is_no_commit_is_no_checkpoint(odd: str) -> None:
+    with pytest.raises(Unavailable, match="something odd") as caught:
+        await says(odd).take(SHOP, "One")
+    assert len(str(caught.value)) < 300
+    assert await says(f"{odd}\x1fa\x1f1\x1fa\x1f\x1f").list(SHOP) == []
+
+
+@pytest.mark.parametrize("odd", ["x", "1\t2", "1\tx\ta", f"{'9' * 4_301}\t1\ta"])
+async def test_a_change_that_git_cannot_have_said_is_refused(odd: str) -> None:
+    with pytest.raises(Unavailable, match="something odd"):
+        await says(f"{odd}\0\0diff").changes(SHOP, "a" * 40)
+
+
+async def test_what_git_says_when_it_fails_is_short() -> None:
+    with pytest.raises(Unavailable, match="fatal: no") as caught:
+        await says("x" * 1_000_000 + "\nfatal: no", code=128).take(SHOP, "One")
+    assert len(str(caught.value)) < 1_200

@@ -46,7 +46,7 @@ def test_output_of_the_largest_size_may_not_be_all() -> None:
     assert not found(WANTED, done("a\0b", code=None)).whole
 
 
-@pytest.mark.parametrize("output", ["", "a\0b\0", "a\0\0"])
+@pytest.mark.parametrize("output", ["", "a\0b\0", "a\0\0", "\0\0x\0", "\0\0-1\0", "\0\0²\0", f"\0\0{'9' * 4_301}\0"])
 def test_a_search_that_somebody_ended_is_said_so(output: str) -> None:
     with pytest.raises(Invalid, match="was ended before it was done"):
         found(WANTED, done(output))
@@ -108,3 +108,9 @@ def test_a_path_inside_is_given_so_that_it_is_no_option(path: str, expected: str
 def test_a_path_outside_is_refused(path: str) -> None:
     with pytest.raises(Invalid):
         within("/w/p", path)
+
+
+def test_what_a_search_complains_of_is_short() -> None:
+    with pytest.raises(Invalid) as caught:
+        found(WANTED, done("\0\0path\0" + "x" * 500_000))
+    assert len(str(caught.value)) < 2_200
