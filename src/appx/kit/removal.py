@@ -1,20 +1,24 @@
 """Directories removed whole, however deep, by open descriptors: no link is followed, also while somebody swaps them.
 
 ``shutil.rmtree`` of Python 3.11 ends with a RecursionError where a loop of ``mkdir x; cd x`` was at work, and keeps a
-descriptor open for each level.
+descriptor open for each level. ``rm`` and ``find`` leave what AppArmor cannot name, whose longest path has 8 KiB.
+
+As a program, ``python -m appx.kit.removal PATH...``, for who has other rights: root of a user namespace.
 """
 
 import errno
 import os
 import stat
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from appx.kit.unfinished import PREFIX, unfinished_name
 
-MAX_DEPTH = 64
-"""Deeper directories are moved up before they are emptied: that is how many descriptors are open at a time."""
+MAX_DEPTH = 16
+"""Deeper directories are moved up before they are emptied: so many descriptors are open at a time, and so many names of
+255 bytes are a path that AppArmor can name."""
 
 SECONDS = 60.0
 """Somebody may go on making files in it."""
@@ -43,6 +47,18 @@ def remove_folder(name: str, parent: int, *, seconds: float = SECONDS) -> None:
             return
     finally:
         os.close(top)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a directory as ``remove_folder`` does. Raises OSError."""
+    parent = os.open(path.parent, _OPENED)
+    try:
+        with suppress(IsADirectoryError):
+            os.unlink(path.name, dir_fd=parent)
+            return
+        remove_folder(path.name, parent)
+    finally:
+        os.close(parent)
 
 
 def clear_unfinished(folder: Path) -> None:
@@ -118,3 +134,11 @@ def _opened(name: str, parent: int) -> int:
         return os.open(".", _LISTED, dir_fd=place)
     finally:
         os.close(place)
+
+
+if __name__ == "__main__":
+    for each in sys.argv[1:]:
+        try:
+            remove(Path(each))
+        except OSError as error:
+            sys.exit(f"{each}: {error.strerror}")

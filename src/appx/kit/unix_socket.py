@@ -22,10 +22,14 @@ AGAIN_SECONDS = 0.01
 """Between two tries, while more wait than the listener takes."""
 
 
+class SomebodyElse(PermissionError):
+    """The socket is not of whom its directory belongs to."""
+
+
 async def connect(path: Path | str, *, to_owner: bool = False) -> SocketStream:
     """``to_owner``: only to the uid that owns the socket's directory; a link there may lead to another's socket.
 
-    Raises OSError; PermissionError for that other.
+    Raises OSError; SomebodyElse for that other.
     """
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -49,7 +53,7 @@ def _check_owner(made: socket.socket, path: Path) -> None:
     """The kernel tells who began to listen."""
     _process, uid, _group = struct.unpack("3i", made.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     if uid != path.parent.stat().st_uid:
-        raise PermissionError(errno.EACCES, "somebody else listens there", str(path))
+        raise SomebodyElse(errno.EACCES, "somebody else listens there", str(path))
 
 
 class UnixTransport(httpx2.AsyncHTTPTransport):
@@ -70,6 +74,8 @@ class _Backend(httpcore2.AsyncNetworkBackend):
                 return _Stream(await connect(path, to_owner=True))
         except TimeoutError as error:
             raise httpcore2.ConnectTimeout(path) from error
+        except SomebodyElse as error:
+            raise httpcore2.LocalProtocolError(str(error)) from error
         except OSError as error:
             raise httpcore2.ConnectError(str(error)) from error
 

@@ -6,8 +6,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from appx.kit.removal import remove_folder
-from appx.workbench.paths import DIRECTORY
+from appx.kit.removal import remove
 
 SHARED = ("podman", "conmon", "catatonit", "pasta", "passt", "netavark", "aardvark-dns", "rootlessport", "slirp4netns")
 """podman's helpers. One that the first project started serves the networks of all."""
@@ -50,18 +49,9 @@ def _signal(processes: set[int], number: signal.Signals) -> None:
 def remove_tree(directory: Path) -> bool:
     """Remove it with all that is in it, also directories without permissions. False when something stays."""
     try:
-        workspace = os.open(directory.parent, DIRECTORY)
-    except FileNotFoundError:
-        return True
-    try:
-        with suppress(IsADirectoryError):
-            os.unlink(directory.name, dir_fd=workspace)  # a link, or a file in its place
-            return True
-        remove_folder(directory.name, workspace)
+        remove(directory)
     except FileNotFoundError:
         return True
     except OSError:
         return False
-    finally:
-        os.close(workspace)
     return True

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import stat
+import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -181,7 +182,7 @@ class LocalBench:
         if await to_thread.run_sync(remove_tree, directory):
             return
         # What an app wrote through a mount belongs to an id of podman's user namespace.
-        line = f"podman unshare rm -rf -- '{directory}'"
+        line = f"podman unshare '{sys.executable}' -I -m appx.kit.removal '{directory}'"
         done = await self.run(Command(line=line, project=None, time_limit=REMOVE_SECONDS))
         if done.code != 0:
             raise Unavailable(f"{directory} could not be removed; delete the project again: {done.output.strip()}")
@@ -193,9 +194,11 @@ class LocalBench:
         if not into.startswith(".") or not _ID.fullmatch(into[1:]):
             raise Invalid(f"{into!r} is no name for a directory to unpack into.")
         directory = self.workspace / into / _checked(project)
-        await packing.unpack(directory, self._environment(project), tar)
-        if self.private:
-            await to_thread.run_sync(directory.chmod, 0o700)
+        try:
+            await packing.unpack(directory, self._environment(project), tar)
+        finally:
+            if self.private and _is_own(directory):
+                directory.chmod(0o700)
 
     async def mcp_servers(self, project: ProjectId) -> McpServers:
         return await self._mcp.servers(await self._home(project))

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -100,3 +101,17 @@ def test_only_what_is_unfinished_is_cleared(tmp_path: Path) -> None:
     clear_unfinished(tmp_path)
     clear_unfinished(tmp_path / "nowhere")
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_it_is_a_program_too(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "top").mkdir()
+    deep(tmp_path / "top", 2_000)
+    what = [str(tmp_path / each) for each in ("link", "file", "top")]
+    subprocess.run([sys.executable, "-I", "-m", "appx.kit.removal", *what], check=True)
+    assert list(tmp_path.iterdir()) == []
+    failed = subprocess.run(
+        [sys.executable, "-I", "-m", "appx.kit.removal", what[1]], check=False, capture_output=True, text=True
+    )
+    assert (failed.returncode, failed.stderr) == (1, f"{what[1]}: No such file or directory\n")

@@ -1,7 +1,9 @@
 """Connections to a unix socket: cancelled in the worst moment, and HTTP that notices who went away."""
 
 import asyncio
+import os
 import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import anyio
 import httpx2
 import pytest
 
-from appx.kit.unix_socket import UnixTransport, connect
+from appx.kit.unix_socket import SomebodyElse, UnixTransport, connect
 
 pytestmark = pytest.mark.anyio
 
@@ -79,3 +81,25 @@ async def test_a_connection_that_the_other_side_closed_is_not_used_again(tmp_pat
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(answer, listener, text)
                     assert (await http.get("http://shop/")).text == text
+
+
+async def test_only_the_owner_of_the_directory_is_spoken_to() -> None:
+    """In /tmp, which is root's; root itself gives a directory away."""
+    folder = Path(tempfile.mkdtemp() if os.geteuid() == 0 else tempfile.gettempdir())
+    place = folder / f"appx-{os.getpid()}.sock"
+    if os.geteuid() == 0:
+        os.chown(folder, 12345, -1)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(place))
+        listener.listen()
+        try:
+            await (await connect(place)).aclose()
+            with pytest.raises(SomebodyElse):
+                await connect(place, to_owner=True)
+            async with httpx2.AsyncClient(transport=UnixTransport(place)) as http:
+                with pytest.raises(httpx2.LocalProtocolError, match="somebody else listens there"):
+                    await http.get("http://shop/")
+        finally:
+            place.unlink()
+            if os.geteuid() == 0:
+                await anyio.Path(folder).rmdir()
