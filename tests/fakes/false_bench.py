@@ -13,7 +13,7 @@ Lie: TypeAlias = Callable[[], AsyncIterator[bytes]]
 """What is said to a request, until there is no more or nobody reads it."""
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
-CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
 BLOCK = 1 << 18
 
 
@@ -24,11 +24,12 @@ def whole(body: bytes, status: bytes = b"200 OK") -> Lie:
     return said
 
 
-def endless(block: bytes, before: bytes = b"") -> Lie:
-    """``block`` again and again, as the body of one answer."""
+def endless(block: bytes, before: bytes = b"", *, head: bytes = b"") -> Lie:
+    """``block`` again and again, as the body of one answer. ``head``: of a file."""
 
     async def said() -> AsyncIterator[bytes]:
-        yield CHUNKED + (_chunk(before) if before else b"")
+        opened = b"x-opened: %s\r\n" % head if head else b""
+        yield HEAD + opened + CHUNKED + (_chunk(before) if before else b"")
         while True:
             yield _chunk(block)
 

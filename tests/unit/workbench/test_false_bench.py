@@ -1,5 +1,6 @@
 """Whoever took the place of a workbench costs the server a bounded amount of memory and time, and one request."""
 
+import json
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -14,7 +15,7 @@ from appx.workbench.bench import Command, Size
 from appx.workbench.mcp.shapes import McpCall
 from appx.workbench.remote import RemoteBench
 from appx.workbench.tree import Look, When
-from tests.fakes.false_bench import FLOOD, LIES, SILENCES, FalseBench, whole
+from tests.fakes.false_bench import FLOOD, LIES, SILENCES, FalseBench, endless, whole
 from tests.unit.workbench.conftest import PROJECT
 
 pytestmark = pytest.mark.anyio
@@ -118,3 +119,12 @@ async def test_no_more_is_kept_than_was_asked_for(tmp_path: Path) -> None:
         done = await bench.run(command, shown.append)
     await bench.aclose()
     assert (shown, done.output, len(done.full_output or "")) == (["a" * 10], "b" * 10, remote.MOST_PATH)
+
+
+async def test_a_file_has_no_more_bytes_than_were_announced(tmp_path: Path) -> None:
+    bench = RemoteBench(tmp_path / "s")
+    entry = {"path": "", "kind": "file", "size": 3, "modified": "2026-01-01T00:00:00Z", "tag": "a"}
+    head = json.dumps({"entry": entry, "start": 0, "stop": 3}).encode()
+    async with FalseBench(endless(b"ab", head=head)).serving(tmp_path / "s"), bench.tree.open(PROJECT, "a") as found:
+        assert b"".join([each async for each in found.chunks]) == b"aba"
+    await bench.aclose()

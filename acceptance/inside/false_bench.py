@@ -1,0 +1,70 @@
+"""Takes the place of the account's workbench, as an agent could: ends it, holds its successors, and answers itself.
+
+Arguments: its socket, and what every request gets: ``endless``, ``nonsense``, ``silence``; or another socket, to which
+a link is put in its place. Says ``taken`` when it has the place.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+
+
+def workbenches() -> list[int]:
+    words = ((each.name, (each / "cmdline").read_bytes()) for each in Path("/proc").glob("[0-9]*"))
+    return [int(name) for name, line in words if line.endswith(b"/appx\0workbench\0")]
+
+
+def answer(peer: socket.socket, what: str) -> None:
+    peer.recv(65536)
+    try:
+        if what == "endless":
+            peer.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n")
+            while True:
+                peer.sendall(b"%x\r\n%s\r\n" % (1 << 20, b"a" * (1 << 20)))
+        elif what == "nonsense":
+            peer.sendall(HEAD + b"content-length: 9\r\n\r\nnot json\n")
+        elif what == "silence":
+            time.sleep(3600)
+    except OSError:
+        pass
+    peer.close()
+
+
+def take(place: str, what: str) -> socket.socket | None:
+    """The service may begin the real one again at any moment, so that is stopped, not ended."""
+    for each in workbenches():
+        os.kill(each, signal.SIGKILL)
+    until = time.monotonic() + 60
+    while not workbenches() and time.monotonic() < until:
+        time.sleep(0.001)
+    for each in workbenches():
+        os.kill(each, signal.SIGSTOP)
+    if os.path.lexists(place):
+        os.unlink(place)
+    if what.startswith("/"):
+        os.symlink(what, place)
+        return None
+    os.umask(0)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(place)
+    listener.listen(100)
+    return listener
+
+
+def main(place: str, what: str) -> None:
+    listener = take(place, what)
+    print("taken", flush=True)
+    while listener is None:
+        time.sleep(3600)
+    while True:
+        peer, _ = listener.accept()
+        threading.Thread(target=answer, args=(peer, what), daemon=True).start()
+
+
+main(*sys.argv[1:])
