@@ -3,11 +3,13 @@
 import gzip
 import io
 import json
+import math
+import os
 import stat
 import subprocess
 import sys
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +20,16 @@ import pytest
 from typing_extensions import override
 
 from appx.backup import place
-from appx.backup.format import END, header, packed, padding
-from appx.backup.make import make
+from appx.backup.format import END, PART_BYTES, header, packed, padding
+from appx.backup.make import Made, make
 from appx.backup.reader import verify
 from appx.backup.restore import Restored, restore
 from appx.domain.errors import AppxError, Conflict, Invalid, NoSpace, NotFound, Unavailable
+from appx.domain.ids import ProjectId
 from appx.kit import clock
 from appx.wiring.benches import PATH, environment
 from appx.workbench.accounts import Shared
-from appx.workbench.bench import Command, CommandResult, OnOutput
+from appx.workbench.bench import Command, CommandResult, OnOutput, TakeBytes
 from appx.workbench.local import LocalBench
 from tests.flows.api import TOKEN, Api, serving
 
@@ -50,9 +53,16 @@ async def backup(workspace: Path, *, credentials: bool = False) -> bytes:
     return bytes(data)
 
 
-async def put_back(data: bytes, workspace: Path, *, force: bool = False, hands: LocalBench | None = None) -> Restored:
-    state, hands = workspace / ".pi-global", hands or bench(workspace)
-    return await restore(state, hands, Shared(), io.BytesIO(data), force=force, on_step=lambda _: None)
+async def put_back(
+    data: bytes,
+    workspace: Path,
+    *,
+    force: bool = False,
+    hands: LocalBench | None = None,
+    incomplete: tuple[str, ...] = (),
+) -> Restored:
+    state, hands, file = workspace / ".pi-global", hands or bench(workspace), io.BytesIO(data)
+    return await restore(state, hands, Shared(), file, force=force, on_step=lambda _: None, incomplete=incomplete)
 
 
 def files(workspace: Path) -> dict[str, bytes]:
@@ -271,6 +281,285 @@ async def test_a_full_disk_below_the_snapshot_leaves_nothing(tmp_path: Path) -> 
     assert not [path for path in (tmp_path / ".pi-global").iterdir() if path.name.startswith(".")]
 
 
+Packs = Callable[[TakeBytes], Awaitable[None]]
+USUAL = (600.0, math.inf)
+"""The longest silence, and the longest time in all."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Hostile(LocalBench):
+    """Packs the project ``shop`` as its agent likes."""
+
+    packs: Packs
+
+    @override
+    async def pack(self, project: ProjectId, take: TakeBytes) -> None:
+        await (self.packs(take) if project == "shop" else LocalBench.pack(self, project, take))
+
+
+def hostile(workspace: Path, packs: Packs) -> Hostile:
+    usual = bench(workspace)
+    return Hostile(workspace=workspace, environment=usual.environment, outputs=usual.outputs, packs=packs)
+
+
+@pytest.fixture
+async def two(tmp_path: Path) -> AsyncIterator[Path]:
+    """A workspace with the projects ``shop`` and ``tea``; a backup takes them in this order."""
+    async with serving(tmp_path / "two") as api:
+        for name in ("Shop", "Tea"):
+            await api.turn(await api.session(name), f"run: echo {name} > mine.txt")
+        yield tmp_path / "two"
+
+
+async def half(take: TakeBytes) -> None:
+    """One file, the beginning of the next, and words for the terminal of whoever makes the backup."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        for name in ("kept.txt", "lost.txt"):
+            entry = tarfile.TarInfo(name)
+            entry.size = 5_000
+            tar.addfile(entry, io.BytesIO(b"x" * entry.size))
+    await take(made.getvalue()[:8_000])
+    raise Unavailable("\x1b[2Jno\nwarning: \u202etea is lost " + "x" * 1_000)
+
+
+async def gone(take: TakeBytes) -> None:
+    await take(b"x" * 20_000)
+    raise NotFound("there was never a directory")
+
+
+async def silent(take: TakeBytes) -> None:
+    await take(b"x" * 20_000)
+    await anyio.sleep_forever()
+
+
+async def trickle(take: TakeBytes) -> None:
+    while True:
+        await take(b"x" * 1_000)
+        await anyio.sleep(0.02)
+
+
+async def garbage(take: TakeBytes) -> None:
+    """In three parts; tar has enough of it in the first."""
+    for _ in range(3):
+        await take(os.urandom(PART_BYTES))
+
+
+async def much(take: TakeBytes) -> None:
+    """What is wrong with the target is told by words of its own, as a workbench does it."""
+    for _ in range(2):
+        try:
+            await take(bytes(PART_BYTES))
+            await anyio.sleep(0.01)
+        except OSError:
+            raise Unavailable("the project cannot be packed") from None
+
+
+@pytest.mark.parametrize(
+    ("packs", "limits", "says"),
+    [
+        (half, USUAL, "[2Jno warning: tea is lost xxx"),
+        (gone, USUAL, "there was never a directory"),
+        (silent, (0.3, math.inf), "Its workbench said nothing for 0.3 s."),
+        (trickle, (600.0, 0.5), "Its workbench was not done within 0.5 s."),
+        (garbage, USUAL, None),
+    ],
+    ids=lambda given: getattr(given, "__name__", ""),
+)
+async def test_what_one_workbench_does_wrong_concerns_its_project_only(
+    *,
+    two: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    packs: Packs,
+    limits: tuple[float, float],
+    says: str | None,
+) -> None:
+    def limit(step: str) -> None:
+        silence, seconds = limits if step == "shop" else USUAL
+        monkeypatch.setattr("appx.backup.make.SILENCE_SECONDS", silence)
+        monkeypatch.setattr("appx.backup.make.SECONDS", seconds)
+
+    data = bytearray()
+    with anyio.fail_after(15):
+        made = await make_with(two, hostile(two, packs), data, on_step=limit)
+    assert (made.projects, made.gone) == (("shop", "tea"), ())
+    verify(io.BytesIO(data))
+    if says is None:
+        assert made.incomplete == (), "nobody looked into it"
+    else:
+        assert [name for name, _ in made.incomplete] == ["shop"]
+        assert made.incomplete[0][1].startswith(says)
+        assert len(made.incomplete[0][1]) <= 300
+
+    bench(tmp_path / "new")
+    for incomplete in ((), ("tea",)):
+        with pytest.raises(Unavailable, match=r"Nothing was changed.* of shop .*\n`--incomplete shop` takes"):
+            await put_back(bytes(data), tmp_path / "new", incomplete=incomplete)
+        assert files(tmp_path / "new") == {}
+    done = await put_back(bytes(data), tmp_path / "new", incomplete=("shop",))
+    assert [name for name, _ in done.incomplete] == ["shop"]
+    async with serving(tmp_path / "new") as api:
+        assert [each["id"] for each in (await api.ok("GET", "/v1/projects"))["projects"]] == ["tea", "shop"]
+    assert (tmp_path / "new/tea/mine.txt").read_text() == "Tea\n"
+    if packs is half:
+        assert (tmp_path / "new/shop/kept.txt").read_bytes() == b"x" * 5_000
+
+
+async def make_with(
+    workspace: Path, hands: LocalBench, data: bytearray, *, on_step: Callable[[str], None] = lambda _: None
+) -> Made:
+    async def sink(more: bytes) -> None:
+        data.extend(more)
+
+    return await make(workspace / ".pi-global", hands, sink, credentials=False, on_step=on_step)
+
+
+@pytest.mark.parametrize(
+    "error", [NoSpace("full"), Unavailable("it left"), NotFound("gone"), OSError(28, "full")], ids=repr
+)
+async def test_what_the_target_raises_ends_the_backup(two: Path, error: Exception) -> None:
+    steps: list[str] = []
+
+    async def sink(_: bytes) -> None:
+        if steps[-1] == "shop":
+            raise error
+
+    with pytest.raises(type(error)) as raised:
+        await make(two / ".pi-global", hostile(two, much), sink, credentials=False, on_step=steps.append)
+    assert raised.value is error
+    assert steps[-1] == "shop"
+
+
+async def test_a_slow_target_is_not_the_silence_of_a_workbench(two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, steps = bytearray(), [""]
+
+    def limit(step: str) -> None:
+        steps.append(step)
+        monkeypatch.setattr("appx.backup.make.SILENCE_SECONDS", 0.4 if step == "shop" else 600.0)
+
+    async def sink(more: bytes) -> None:
+        if steps[-1] == "shop":
+            await anyio.sleep(0.6)
+        data.extend(more)
+
+    made = await make(two / ".pi-global", hostile(two, much), sink, credentials=False, on_step=limit)
+    assert made.incomplete == ()
+    verify(io.BytesIO(data))
+
+
+async def test_a_time_limit_that_ends_while_the_target_writes_leaves_no_half_of_a_part(
+    two: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (two / "shop/large").write_bytes(os.urandom(2 * PART_BYTES))
+    data, steps = bytearray(), [""]
+
+    def limit(step: str) -> None:
+        steps.append(step)
+        monkeypatch.setattr("appx.workbench.packing.SECONDS", 1.5 if step == "shop" else 600.0)
+
+    async def sink(more: bytes) -> None:
+        if steps[-1] == "shop":
+            await anyio.sleep(2)
+        data.extend(more)
+
+    made = await make(two / ".pi-global", bench(two), sink, credentials=False, on_step=limit)
+    assert [name for name, _ in made.incomplete] == ["shop"]
+    verify(io.BytesIO(data))
+
+
+async def test_the_files_of_a_project_can_be_left_out(two: Path, tmp_path: Path) -> None:
+    data = bytearray()
+
+    async def sink(more: bytes) -> None:
+        data.extend(more)
+
+    async def saved(*without: str) -> Made:
+        hands = hostile(two, garbage)
+        state = two / ".pi-global"
+        return await make(state, hands, sink, credentials=False, on_step=lambda _: None, without=without)
+
+    with pytest.raises(NotFound, match=r"--without shopp: there is no such project.*shop, tea\."):
+        await saved("tea", "shopp")
+    assert not data
+    assert not [path for path in (two / ".pi-global").iterdir() if path.name.startswith(".")]
+    made = await saved("shop")
+    assert (made.projects, made.gone, made.incomplete) == (("shop", "tea"), (), ())
+    assert (await put_back(bytes(data), tmp_path / "new")).projects == ("shop", "tea")
+    assert not (tmp_path / "new/shop").exists()
+    assert (tmp_path / "new/tea/mine.txt").read_text() == "Tea\n"
+
+
+class Tired(LocalBench):
+    """Unpacks nothing of the project ``shop``, and has enough in the second part."""
+
+    @override
+    async def unpack(self, project: ProjectId, into: str, tar: AsyncIterable[bytes]) -> None:
+        if project != "shop":
+            return await LocalBench.unpack(self, project, into, tar)
+        taken = 0
+        async for data in tar:
+            taken += len(data)
+            if taken > PART_BYTES:
+                break
+        raise Unavailable("enough")
+
+
+async def test_what_a_workbench_does_not_take_is_read_all_the_same(tmp_path: Path, two: Path) -> None:
+    data = bytearray()
+    await make_with(two, hostile(two, garbage), data)
+    usual = bench(tmp_path / "new")
+    hands = Tired(workspace=usual.workspace, environment=usual.environment, outputs=usual.outputs)
+    done = await put_back(bytes(data), tmp_path / "new", hands=hands, incomplete=("shop",))
+    assert done.incomplete == (("shop", "enough"),)
+    assert (tmp_path / "new/tea/mine.txt").read_text() == "Tea\n"
+
+
+class Unreadable(io.BytesIO):
+    """Of a disk that fails once, when ``broken``."""
+
+    broken = False
+
+    @override
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.broken:
+            self.broken = False
+            raise OSError(5, "Input/output error")
+        return super().read(min(size or 0, 4_096))
+
+
+async def test_a_backup_that_cannot_be_read_is_no_fault_of_a_project(tmp_path: Path, two: Path) -> None:
+    data = bytearray()
+    await make_with(two, hostile(two, garbage), data)
+    bench(tmp_path / "new")
+    for at in (0.5, 0.9):
+        with pytest.raises(Invalid, match="damaged or was cut off"):
+            await put_back(bytes(data[: int(at * len(data))]), tmp_path / "new", incomplete=("shop",))
+    file = Unreadable(data)
+
+    def breaks(step: str) -> None:
+        file.broken = step == "shop"
+
+    state = tmp_path / "new/.pi-global"
+    with pytest.raises(Unavailable, match=r"The backup cannot be unpacked: .*Input/output error"):
+        await restore(
+            state, bench(tmp_path / "new"), Shared(), file, force=False, on_step=breaks, incomplete=("shop", "tea")
+        )
+    assert files(tmp_path / "new") == {}
+
+
+async def test_what_was_unpacked_of_a_private_project_is_private(tmp_path: Path) -> None:
+    usual = bench(tmp_path)
+    hands = LocalBench(workspace=tmp_path, environment=usual.environment, outputs=usual.outputs, private=True)
+
+    async def tar() -> AsyncIterator[bytes]:
+        yield b"x" * 20_000
+
+    with pytest.raises(Unavailable, match="could not be unpacked"):
+        await hands.unpack(ProjectId("shop"), ".restore-1", tar())
+    assert stat.S_IMODE((tmp_path / ".restore-1/shop").stat().st_mode) == 0o700
+
+
 @asynccontextmanager
 async def process(workspace: Path) -> AsyncIterator[None]:
     """``appx serve`` in a process of its own, ended by force."""
@@ -287,21 +576,21 @@ async def process(workspace: Path) -> AsyncIterator[None]:
                 server.kill()
 
 
-def variables(workspace: Path) -> dict[str, str]:
+def variables(workspace: Path, path: str = PATH) -> dict[str, str]:
     return {
         "WORKSPACE_DIR": str(workspace),
         "AGENT_SERVER_TOKEN": TOKEN,
         "AGENT_SERVER_PORT": "0",
-        "PATH": PATH,
+        "PATH": path,
         "PYTHONPATH": "src",
     }
 
 
-async def appx(workspace: Path, *words: str, file: str | None = None) -> tuple[int, str]:
+async def appx(workspace: Path, *words: str, file: str | None = None, path: str = PATH) -> tuple[int, str]:
     """The exit code and what was said."""
     shell = [sys.executable, "-m", "appx", *words]
     line = ["sh", "-c", f'exec "$@" > {file}', "sh", *shell] if file else shell
-    done = await anyio.run_process(line, env=variables(workspace), check=False)
+    done = await anyio.run_process(line, env=variables(workspace, path), check=False)
     return done.returncode, done.stderr.decode()
 
 
@@ -327,3 +616,39 @@ async def test_the_commands_work_beside_a_server_and_say_what_to_do(tmp_path: Pa
     assert sorted([path.name async for path in anyio.Path(tmp_path).iterdir()]) == ["a.tar.gz", "workspace"]
     with tarfile.open(archive_) as opened:
         assert opened.getnames() == ["appx-backup.json", "state/appx.db", "manifest.json"]
+
+
+FALSE_TAR = """#!/bin/sh
+case "$APPX_PROJECT $*" in
+"shop "*--create*) yes | head -c 20000; printf 'tar: \\033[2Jmine\\n' >&2; exit 2 ;;
+*) exec /usr/bin/env PATH=%s tar "$@" ;;
+esac
+"""
+
+
+@pytest.mark.timeout(60)
+async def test_the_commands_name_the_project_that_failed_and_the_way_out(two: Path, tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, text in (("tar", FALSE_TAR % PATH), ("podman", "#!/bin/sh\nexit 1\n")):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    path, archive_ = f"{programs}:{PATH}", tmp_path / "a.tar.gz"
+    code, said = await appx(two, "backup", str(archive_), "--without", "shopp", path=path)
+    assert (code, "no such project" in said, archive_.exists()) == (1, True, False), said
+    code, said = await appx(two, "backup", str(archive_), path=path)
+    warning, summary, error = said.splitlines()
+    assert warning.startswith(f"warning: of shop not all is in the backup: {two}/shop could not be packed whole: tar:")
+    assert "\x1b" not in said
+    assert summary.startswith(f"{archive_}: 2 projects, ")
+    assert ("the rest is whole" in error, error.endswith("leave its files out: --without shop")) == (True, True), said
+    assert code == 1
+    with archive_.open("rb") as whole:
+        verify(whole)
+    code, said = await appx(tmp_path / "new", "restore", str(archive_))
+    assert (code, "`--incomplete shop` takes" in said) == (1, True), said
+    code, said = await appx(tmp_path / "new", "restore", "--incomplete", "shop", str(archive_))
+    assert (code, "warning: of shop not all could be unpacked: " in said) == (0, True), said
+    assert (tmp_path / "new/tea/mine.txt").read_text() == "Tea\n"
+    code, said = await appx(two, "backup", str(archive_), "--force", "--without", "shop", path=path)
+    assert (code, "2 projects, without the files of shop, " in said, "warning" in said) == (0, True, False), said

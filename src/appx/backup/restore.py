@@ -1,6 +1,7 @@
 """Restores a workspace from a backup: refuse, unpack beside, verify, put in place. All or nothing."""
 
 import secrets
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,18 +25,30 @@ from appx.workbench.bench import Workbench
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """``aside``: the name of the directories that hold what was there before."""
+    """``aside``: the name of the directories that hold what was there before.
+
+    ``incomplete``: projects of which not all was unpacked, each with the reason.
+    """
 
     about: About
     projects: tuple[str, ...]
     aside: str
+    incomplete: tuple[tuple[str, str], ...]
 
 
-async def restore(
-    state: Path, bench: Workbench, accounts: Accounts, file: IO[bytes], *, force: bool, on_step: OnStep
+async def restore(  # noqa: PLR0913  each by its name
+    state: Path,
+    bench: Workbench,
+    accounts: Accounts,
+    file: IO[bytes],
+    *,
+    force: bool,
+    on_step: OnStep,
+    incomplete: Collection[str] = (),
 ) -> Restored:
     """Put the backup ``file`` in the place of the server's directory ``state`` and of the projects of ``bench``.
 
+    Of the projects ``incomplete`` is taken what can be unpacked; for the others it is all or nothing.
     A project that is there keeps its account, since its containers and images are that account's.
     The caller holds the workspace: no server runs. Raises Conflict when there are projects and not ``force``;
     what ``stage`` raises, and then nothing was changed.
@@ -48,7 +61,8 @@ async def restore(
     stamp = f"{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     name, aside = f"{place.STAGING}{stamp}", f"before-restore-{stamp}"
     try:
-        there = Bench(bench=bench, accounts=accounts, known=frozenset(old or []), into=f".{name}")
+        known = frozenset(old or [])
+        there = Bench(bench=bench, accounts=accounts, known=known, into=f".{name}", incomplete=incomplete)
         staged = await stage(file, state / name, there, on_step=on_step)
         lost = tuple(sorted(set(old or []) - set(staged.projects)))
         accounts_of = {each: accounts.of(ProjectId(each)) for each in (*lost, *staged.projects)}
@@ -60,4 +74,4 @@ async def restore(
                 await place.discard(state, bench, accounts, name)
         raise
     await place.finish(state, bench, accounts)
-    return Restored(about=staged.about, projects=staged.projects, aside=aside)
+    return Restored(about=staged.about, projects=staged.projects, aside=aside, incomplete=staged.incomplete)

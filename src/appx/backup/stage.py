@@ -1,7 +1,8 @@
 """Unpacks a backup beside what is there, so that until the last byte was verified nothing has changed."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeVar
@@ -13,7 +14,8 @@ from appx.backup.format import About
 from appx.backup.make import OnStep
 from appx.backup.place import open_to_all
 from appx.backup.reader import DAMAGED, Reader
-from appx.domain.errors import Invalid, NoSpace, Unavailable
+from appx.backup.reason import reason
+from appx.domain.errors import AppxError, Invalid, NoSpace, Unavailable
 from appx.domain.ids import ProjectId
 from appx.store.snapshot import set_accounts, settle
 from appx.workbench.accounts import Accounts
@@ -28,11 +30,15 @@ OPEN_TO_ALL = {"AGENTS.md"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """``files``: names in the staging directory. ``projects``: all of the database, also those without files."""
+    """``files``: names in the staging directory. ``projects``: all of the database, also those without files.
+
+    ``incomplete``: of which not all was unpacked, each with the reason.
+    """
 
     about: About
     files: tuple[str, ...]
     projects: tuple[str, ...]
+    incomplete: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +46,14 @@ class Bench:
     """Where projects are unpacked: to the workspace's directory ``into``, each by its account.
 
     ``known``: projects that are there and keep theirs; others take one that is free.
+    ``incomplete``: projects of which is taken what can be unpacked.
     """
 
     bench: Workbench
     accounts: Accounts
     known: frozenset[str]
     into: str
+    incomplete: Collection[str] = ()
 
     async def account(self, project: ProjectId, met: set[str]) -> None:
         if project not in self.known and project not in met:
@@ -62,6 +70,7 @@ async def stage(file: IO[bytes], beside: Path, there: Bench, *, on_step: OnStep)
     await _off(beside.mkdir, 0o700)
     await _off(open_to_all, beside.parent.parent / there.into)
     files: list[str] = []
+    incomplete: list[tuple[str, str]] = []
     met: set[str] = set()
     place = _Place(reader, await _off(reader.next))
     while place.name is not None:
@@ -69,7 +78,8 @@ async def stage(file: IO[bytes], beside: Path, there: Bench, *, on_step: OnStep)
         on_step(project or place.name)
         if project is not None:
             await there.account(project, met)
-            await _unpack(place, project, there.bench, there.into)
+            if error := await _unpack(place, project, there):
+                incomplete.append((project, reason(error)))
             continue
         if place.name not in ALLOWED:
             raise Invalid(DAMAGED.format(f": {place.name} has no place in it"))
@@ -83,7 +93,7 @@ async def stage(file: IO[bytes], beside: Path, there: Bench, *, on_step: OnStep)
         await there.account(ProjectId(each), met)
     accounts = {each: there.accounts.of(ProjectId(each)) for each in projects}
     await _off(set_accounts, beside / "appx.db", accounts)
-    return Staged(about=reader.about, files=tuple(files), projects=tuple(projects))
+    return Staged(about=reader.about, files=tuple(files), projects=tuple(projects), incomplete=tuple(incomplete))
 
 
 @dataclass(slots=True)
@@ -94,23 +104,57 @@ class _Place:
     name: str | None
 
 
-async def _unpack(place: _Place, project: ProjectId, bench: Workbench, into: str) -> None:
-    """All parts of one project. They are read to their end also when tar has enough before."""
-    tar = _parts(place, project)
-    await bench.unpack(project, into, tar)
-    async for _ in tar:
+async def _unpack(place: _Place, project: ProjectId, there: Bench) -> AppxError | None:
+    """All parts of one project. They are read to their end also when tar has enough before, or fails.
+
+    Answers why not all was unpacked, for a project of which that is allowed.
+    """
+    parts, failed = _Parts(place, project), None
+    async with aclosing(parts.read()) as tar:
+        try:
+            await there.bench.unpack(project, there.into, tar)
+        except AppxError as error:
+            failed = error
+    if parts.damaged is not None:
+        raise parts.damaged
+    if failed is not None and project not in there.incomplete:
+        raise type(failed)(
+            f"Nothing was changed, because the files of {project} cannot be unpacked: {reason(failed)}\n"
+            f"`--incomplete {project}` takes what can be unpacked of it."
+        ) from failed
+    async for _ in parts.read():
         pass
+    return failed
 
 
-async def _parts(place: _Place, project: ProjectId) -> AsyncIterator[bytes]:
-    number = 0
-    while place.name is not None and form.project_of(place.name) == project:
-        number += 1
-        if place.name != form.part(project, number):
-            raise Invalid(DAMAGED.format(f": {place.name} stands in the wrong place"))
-        while data := await _off(place.reader.read):
-            yield data
-        place.name = await _off(place.reader.next)
+@dataclass(slots=True)
+class _Parts:
+    """The parts of one project: ``number`` is the next. ``damaged``: what is wrong with the backup itself."""
+
+    place: _Place
+    project: ProjectId
+    number: int = 1
+    damaged: Exception | None = None
+
+    async def read(self) -> AsyncGenerator[bytes]:
+        """From where the last one stopped, wherever that was."""
+        try:
+            while self._at_next():
+                while data := await _off(self.place.reader.read):
+                    yield data
+                self.place.name = await _off(self.place.reader.next)
+                self.number += 1
+        except Exception as error:
+            self.damaged = error
+            raise
+
+    def _at_next(self) -> bool:
+        name = self.place.name
+        if name is None or form.project_of(name) != self.project:
+            return False
+        if name != form.part(self.project, self.number):
+            raise Invalid(DAMAGED.format(f": {name} stands in the wrong place"))
+        return True
 
 
 def _copy(reader: Reader, target: Path) -> None:

@@ -54,6 +54,11 @@ class Parts:
         self._buffer = bytearray()
         self._number = 0
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was added."""
+        return not (self._number or self._buffer)
+
     async def add(self, data: bytes) -> None:
         self._buffer += data
         while len(self._buffer) >= form.PART_BYTES:

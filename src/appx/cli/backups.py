@@ -4,7 +4,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -28,13 +28,23 @@ SHOW_SECONDS = 0.1
     "--with-credentials", is_flag=True, help="Take the stored keys of providers along. Keep such a file safe."
 )
 @click.option("--force", is_flag=True, help="Replace FILE when it is there.")
-def backup(file: str, *, with_credentials: bool, force: bool) -> None:
+@click.option(
+    "--without", metavar="PROJECT", multiple=True, help="Leave its files out, not its record; may be given again."
+)
+def backup(file: str, *, with_credentials: bool, force: bool, without: tuple[str, ...]) -> None:
     """Write the whole workspace into FILE: database, builder prompt, providers, project directories.
 
     The server may go on working. FILE is a .tar.gz that only you can read; - is standard output.
+    A project whose files cannot be had is named, and the exit code is 1; all else is in the file.
     """
     settings = read_settings(os.environ)
-    anyio.run(_backup, settings, file, with_credentials, force)
+    incomplete = anyio.run(_backup, settings, file, with_credentials, force, without)
+    if incomplete:
+        names, options = ", ".join(incomplete), " ".join(f"--without {each}" for each in incomplete)
+        raise click.ClickException(
+            f"Not all files of {names} are in the backup; the rest is whole, and {file} was kept. "
+            f"Look at what runs in {names} and make another, or leave its files out: {options}"
+        )
 
 
 @click.command()
@@ -43,11 +53,14 @@ def backup(file: str, *, with_credentials: bool, force: bool) -> None:
 @click.option(
     "--stop", is_flag=True, help="Stop the server if it runs. In the builder container it comes back by itself."
 )
-def restore(file: str, *, force: bool, stop: bool) -> None:
+@click.option(
+    "--incomplete", metavar="PROJECT", multiple=True, help="Take what can be unpacked of it; may be given again."
+)
+def restore(file: str, *, force: bool, stop: bool, incomplete: tuple[str, ...]) -> None:
     """Put the backup FILE in place, all of it or nothing. The server must not run; - is standard input."""
     settings = read_settings(os.environ)
     with _source(file) as source, only_one(settings, stop=stop):
-        anyio.run(_restore, settings, source, force)
+        anyio.run(_restore, settings, source, force, incomplete)
 
 
 def finish_restore(settings: Settings) -> None:
@@ -62,7 +75,14 @@ def finish_restore(settings: Settings) -> None:
         anyio.run(rest)
 
 
-async def _backup(settings: Settings, file: str, with_credentials: bool, force: bool) -> None:  # noqa: FBT001  anyio.run
+async def _backup(
+    settings: Settings,
+    file: str,
+    with_credentials: bool,  # noqa: FBT001  anyio.run
+    force: bool,  # noqa: FBT001
+    without: Sequence[str],
+) -> Sequence[str]:
+    """Answers the projects of which not all is in the backup."""
     from appx.backup.make import make  # noqa: PLC0415  the other commands start faster without it
 
     progress = Progress()
@@ -75,25 +95,42 @@ async def _backup(settings: Settings, file: str, with_credentials: bool, force: 
 
         async with benches.chosen(settings, path=os.environ["PATH"]) as hands:
             done = await make(
-                settings.state_dir, hands.bench, sink, credentials=with_credentials, on_step=progress.step
-            )  # fmt: skip
+                settings.state_dir,
+                hands.bench,
+                sink,
+                credentials=with_credentials,
+                on_step=progress.step,
+                without=without,
+            )
         progress.step("verifying")
     progress.end()
     for project in done.gone:
         click.echo(f"warning: the directory of {project} is gone; only its record is in the backup", err=True)
+    for project, reason in done.incomplete:
+        click.echo(f"warning: of {project} not all is in the backup: {reason}", err=True)
+    left_out = f", without the files of {', '.join(sorted(set(without)))}" if without else ""
     keys = "with the stored keys" if with_credentials else "without keys: --with-credentials takes them along"
-    click.echo(f"{file}: {len(done.projects)} projects, {_megabytes(progress.size)}, {keys}", err=True)
+    click.echo(f"{file}: {len(done.projects)} projects{left_out}, {_megabytes(progress.size)}, {keys}", err=True)
+    return [project for project, _ in done.incomplete]
 
 
-async def _restore(settings: Settings, source: IO[bytes], force: bool) -> None:  # noqa: FBT001  anyio.run
+async def _restore(settings: Settings, source: IO[bytes], force: bool, incomplete: Sequence[str]) -> None:  # noqa: FBT001  anyio.run
     from appx.backup.restore import restore as restoring  # noqa: PLC0415
 
     progress = Progress()
     async with benches.chosen(settings, path=os.environ["PATH"]) as hands:
         done = await restoring(
-            settings.state_dir, hands.bench, hands.accounts, source, force=force, on_step=progress.step
+            settings.state_dir,
+            hands.bench,
+            hands.accounts,
+            source,
+            force=force,
+            on_step=progress.step,
+            incomplete=incomplete,
         )
     progress.end()
+    for project, reason in done.incomplete:
+        click.echo(f"warning: of {project} not all could be unpacked: {reason}", err=True)
     about = done.about
     click.echo(
         f"restored {len(done.projects)} projects of {about.made:%Y-%m-%d %H:%M} UTC, appx {about.appx}", err=True
