@@ -229,7 +229,7 @@ async def test_a_restore_that_is_cut_off_is_either_nothing_or_can_be_finished(
     before = files(workspace)
     usual = bench(workspace)
     failing = Failing(workspace=workspace, environment=usual.environment, outputs=usual.outputs, left=number, done=done)
-    with pytest.raises(Unavailable, match="cut off"):
+    with pytest.raises(Unavailable, match=r"did not do its part of the restore: cut off\. Restart the builder"):
         await put_back(saved, workspace, force=True, hands=failing)
     if not place.begun(workspace / ".pi-global"):
         assert files(workspace) == before

@@ -13,6 +13,7 @@ from pathlib import Path
 from anyio import to_thread
 from pydantic import BaseModel
 
+from appx.backup.reason import reason
 from appx.domain.errors import Unavailable
 from appx.domain.ids import ProjectId
 from appx.models.private_file import replace_private
@@ -188,10 +189,18 @@ def _sync(directory: Path) -> None:
 
 
 async def _run(bench: Workbench, line: str, project: str | None = None) -> None:
+    """An agent that runs on may have taken the place of its workbench; with the container it ends."""
     whose = None if project is None else ProjectId(project)
-    done = await bench.run(Command(line=line, project=whose, at_top=True, time_limit=SECONDS))
-    if done.code != 0:
-        raise Unavailable(f"The workbench could not restore the projects: {done.output.strip()}")
+    try:
+        done = await bench.run(Command(line=line, project=whose, at_top=True, time_limit=SECONDS))
+        why = "" if done.code == 0 else done.output or "it failed."
+    except Unavailable as error:
+        why = str(error)
+    if why:
+        raise Unavailable(
+            f"The workbench of {project or 'all'} did not do its part of the restore: {reason(why).rstrip('.')}. "
+            "Restart the builder container: that ends all that it runs, and the restore goes on."
+        )
 
 
 def _batches(names: Sequence[str], accounts: Accounts) -> Iterator[Sequence[str]]:

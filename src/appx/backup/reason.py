@@ -4,7 +4,7 @@ MAX_REASON = 300
 """Characters."""
 
 
-def reason(error: Exception) -> str:
+def reason(error: Exception | str) -> str:
     """One line without what could command a terminal. Pure."""
     words = " ".join(str(error).split())
     return "".join(each for each in words if each.isprintable())[:MAX_REASON] or "it gave no reason"
