@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -12,11 +13,13 @@ import tarfile
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from anyio import to_thread
 from typing_extensions import override
 
 from appx.backup import place
@@ -80,12 +83,25 @@ async def some_work(api: Api) -> tuple[str, list[dict[str, Any]]]:
     return session, await api.messages(session)
 
 
+async def place_projects(
+    workspace: Path, work: Callable[[Api], Awaitable[object]], folders: pytest.TempPathFactory
+) -> None:
+    """A workspace in which ``work`` was done: by the first test that needs it."""
+    if work not in _DONE:
+        _DONE[work] = folders.mktemp("done") / "workspace"
+        async with serving(_DONE[work]) as api:
+            await work(api)
+    await to_thread.run_sync(partial(shutil.copytree, _DONE[work], workspace, symlinks=True))
+
+
+_DONE: dict[Callable[[Api], Awaitable[object]], Path] = {}
+
+
 @pytest.fixture
-async def saved(tmp_path: Path) -> AsyncIterator[bytes]:
+async def saved(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A backup of a workspace with one project."""
-    async with serving(tmp_path / "saved") as api:
-        await some_work(api)
-        yield await backup(tmp_path / "saved")
+    await place_projects(tmp_path / "saved", some_work, tmp_path_factory)
+    return await backup(tmp_path / "saved")
 
 
 async def test_a_backup_beside_a_working_server_comes_back_elsewhere(tmp_path: Path) -> None:
@@ -302,13 +318,16 @@ def hostile(workspace: Path, packs: Packs) -> Hostile:
     return Hostile(workspace=workspace, environment=usual.environment, outputs=usual.outputs, packs=packs)
 
 
+async def two_projects(api: Api) -> None:
+    for name in ("Shop", "Tea"):
+        await api.turn(await api.session(name), f"run: echo {name} > mine.txt")
+
+
 @pytest.fixture
-async def two(tmp_path: Path) -> AsyncIterator[Path]:
+async def two(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with the projects ``shop`` and ``tea``; a backup takes them in this order."""
-    async with serving(tmp_path / "two") as api:
-        for name in ("Shop", "Tea"):
-            await api.turn(await api.session(name), f"run: echo {name} > mine.txt")
-        yield tmp_path / "two"
+    await place_projects(tmp_path / "two", two_projects, tmp_path_factory)
+    return tmp_path / "two"
 
 
 async def half(take: TakeBytes) -> None:

@@ -45,7 +45,7 @@ async def works(api: Api, session: str) -> None:
     assert (await api.ok("GET", "/v1/healthz"))["ok"]
 
 
-@pytest.mark.parametrize("lie", ["closes", "no JSON", "another shape", "an answer that does not end", "nested JSON"])
+@pytest.mark.parametrize("lie", ["no JSON", "an answer that does not end"])
 async def test_lies_fail_the_project_of_who_tells_them_and_no_other(place: Place, lie: str) -> None:
     async with served(place) as api:
         evil, shop = await api.session("Evil"), await api.session("Shop")

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from appx.domain.errors import AppxError, Unavailable
-from appx.workbench import remote, tree_remote
+from appx.workbench import answers, remote, tree_remote, wire
 from appx.workbench.bench import Command, Size
 from appx.workbench.mcp.shapes import McpCall
 from appx.workbench.remote import RemoteBench
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 COMMAND = Command(line="true", project=PROJECT, time_limit=1.0)
 CALL = McpCall(server="s", tool="t", arguments={}, time_limit=1.0, keep_bytes=1_000)
-MOST_MEMORY = 300 << 20
+MOST_MEMORY = 40 << 20
 
 
 async def ignore(*_: object) -> None:
@@ -64,7 +64,9 @@ MAY_BELIEVE = {"read", "mcp_servers"}
 
 
 @pytest.mark.parametrize("lie", LIES)
-async def test_what_makes_no_sense_is_unavailable(tmp_path: Path, lie: str) -> None:
+async def test_what_makes_no_sense_is_unavailable(tmp_path: Path, lie: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "MOST_BYTES", 2 << 20)
+    monkeypatch.setattr(wire, "MOST_FRAME", 2 << 20)
     bench = RemoteBench(tmp_path / "s", patience=0.2)
     tracemalloc.start()
     try:
