@@ -10,14 +10,19 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 
 
 def workbenches() -> list[int]:
-    words = ((each.name, (each / "cmdline").read_bytes()) for each in Path("/proc").glob("[0-9]*"))
-    return [int(name) for name, line in words if line.endswith(b"/appx\0workbench\0")]
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            if (each / "cmdline").read_bytes().endswith(b"/appx\0workbench\0"):
+                found.append(int(each.name))
+    return found
 
 
 def answer(peer: socket.socket, what: str) -> None:
