@@ -65,6 +65,7 @@ silence() {
 	must "while one says nothing, another project works" other_works
 	must "and a new one can be made" api POST /v1/projects '{"name": "verify-third"}'
 	made+=(verify-third)
+	gone
 	kill "${waiting[@]}" 2>/dev/null || true
 }
 

@@ -41,15 +41,28 @@ def answer(peer: socket.socket, what: str) -> None:
     peer.close()
 
 
+def send(number: signal.Signals) -> int:
+    """To all of them; how many there were."""
+    found = workbenches()
+    for each in found:
+        with suppress(ProcessLookupError):
+            os.kill(each, number)
+    return len(found)
+
+
+def hold() -> None:
+    """Its service begins the real one again, which is stopped, not ended: else there would be the next."""
+    while True:
+        send(signal.SIGSTOP)
+        time.sleep(0.02)
+
+
 def take(place: str, what: str) -> socket.socket | None:
-    """The service may begin the real one again at any moment, so that is stopped, not ended."""
-    for each in workbenches():
-        os.kill(each, signal.SIGKILL)
+    send(signal.SIGKILL)
     until = time.monotonic() + 60
-    while not workbenches() and time.monotonic() < until:
+    while not send(signal.SIGSTOP) and time.monotonic() < until:
         time.sleep(0.001)
-    for each in workbenches():
-        os.kill(each, signal.SIGSTOP)
+    threading.Thread(target=hold, daemon=True).start()
     if os.path.lexists(place):
         os.unlink(place)
     if what.startswith("/"):

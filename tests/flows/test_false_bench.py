@@ -82,4 +82,5 @@ async def test_silence_holds_up_nobody_else(place: Place) -> None:
                     await works(api, shop)
                     await api.ok("POST", "/v1/projects", {"name": "Third"})
                     await api.ok("DELETE", "/v1/projects/third")
+                    await api.ok("DELETE", "/v1/projects/evil")
                 waiting.cancel_scope.cancel()

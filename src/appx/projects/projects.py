@@ -3,8 +3,8 @@
 import logging
 import secrets
 import sqlite3
-from collections.abc import Awaitable, Callable, Container, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Container, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import anyio
@@ -60,6 +60,8 @@ class Projects:
         self._sessions = sessions
         self._changing = anyio.Lock()
         self._alone: dict[ProjectId, anyio.Lock] = {}
+        self._asking: dict[ProjectId, set[anyio.CancelScope]] = {}
+        """Who asks for one that is there: its workbench may be silent, and a delete does not wait for that."""
 
     async def introduce(self) -> None:
         """Say which account works for which project, before anything is asked of a workbench."""
@@ -143,6 +145,8 @@ class Projects:
 
         Raises NotFound, Unavailable with what stayed: that is tried again later, and when the delete is sent again.
         """
+        for scope in self._asking.pop(project, set()):
+            scope.cancel()
         async with self._alone_with(project), self._changing:
             self._alone.pop(project, None)  # who waits finds no record
             if not await self._database.read(lambda db: rows.taken(db, project)):
@@ -170,16 +174,29 @@ class Projects:
 
     async def _again(self, project: ProjectId, deployment: Deployment | None) -> Project | None:
         """None when it was deleted meanwhile."""
-        async with self._alone_with(project):
-            found = await self._database.read(lambda db: rows.by_id(db, project))
-            if found is None:
-                return None
-            await self._workbench.create_project(project)  # an agent may have removed it
-            if deployment is not None and deployment != found.deployment:
-                while not await self._redeployed(found, deployment):
-                    pass
-                await self._egress.changed()
-            return await self.get(project)
+        with self._until_deleted(project):
+            async with self._alone_with(project):
+                found = await self._database.read(lambda db: rows.by_id(db, project))
+                if found is None:
+                    return None
+                await self._workbench.create_project(project)  # an agent may have removed it
+                if deployment is not None and deployment != found.deployment:
+                    while not await self._redeployed(found, deployment):
+                        pass
+                    await self._egress.changed()
+                return await self.get(project)
+        raise Conflict(f"The project {project} is being deleted.")
+
+    @contextmanager
+    def _until_deleted(self, project: ProjectId) -> Iterator[None]:
+        scope = anyio.CancelScope()
+        waiting = self._asking.setdefault(project, set())
+        waiting.add(scope)
+        try:
+            with scope:
+                yield
+        finally:
+            waiting.discard(scope)
 
     async def _redeployed(self, project: Project, deployment: Deployment) -> bool:
         """The agent is told first. False when another project took a port meanwhile."""
