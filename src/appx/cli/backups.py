@@ -41,8 +41,9 @@ def backup(file: str, *, with_credentials: bool, force: bool, without: tuple[str
     incomplete = anyio.run(_backup, settings, file, with_credentials, force, without)
     if incomplete:
         names, options = ", ".join(incomplete), " ".join(f"--without {each}" for each in incomplete)
+        kept = "the archive" if file == STANDARD else file
         raise click.ClickException(
-            f"Not all files of {names} are in the backup; the rest is whole, and {file} was kept. "
+            f"Not all files of {names} are in the backup; the rest is whole, and {kept} was kept. "
             f"Look at what runs in {names} and make another, or leave its files out: {options}"
         )
 
