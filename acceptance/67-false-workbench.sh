@@ -34,7 +34,7 @@ take() {
 	# shellcheck disable=SC2016 # the shell inside
 	feed_project "$project" sh -c 'exec python3 - "$XDG_RUNTIME_DIR/workbench.sock" "$1"' sh "$2" \
 		<"$here/inside/false_bench.py" >"$RUN/taken" 2>&1 &
-	soon "an agent takes the place of its workbench: $1" 60 grep -q taken "$RUN/taken"
+	soon "an agent takes the place of its workbench: $1" 120 grep -q taken "$RUN/taken"
 }
 
 gone() { must "and its project can be deleted" api DELETE "/v1/projects/$project"; }
@@ -86,7 +86,7 @@ RUN printf 'STEP %05000d/1: x\n' 1
 CMD ["false"]
 END
 	must "a build prints what looks like a step, with 5,000 digits" api POST "/v1/projects/$project/deployments" '{}'
-	soon "and ends" 60 has_ended
+	soon "and ends" 120 has_ended
 }
 
 has_ended() { [[ $(api GET "/v1/projects/$project/deployments" | field 'd["deployments"][0]["status"]') != running ]]; }
