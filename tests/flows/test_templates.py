@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -135,13 +136,8 @@ async def test_what_a_stop_of_the_server_cuts_off_is_gone_and_the_next_try_makes
 ) -> None:
     stage = Stage(monkeypatch)
     workspace = tmp_path / "workspace"
-    async with anyio.create_task_group() as tasks, serving(workspace) as api:
-
-        async def left() -> None:
-            with anyio.CancelScope():
-                await api.http.post("/v1/projects", json={"name": "x", "template": "static"})
-
-        tasks.start_soon(left)
+    async with serving(workspace) as api, anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(api.http.post, "/v1/projects", json={"name": "x", "template": "static"}))
         await stage.begun.wait()
         assert (workspace / "x/site/index.html").exists()
         tasks.cancel_scope.cancel()
