@@ -12,7 +12,7 @@ from appx.domain.events import TurnStarted
 from appx.domain.ids import ProjectId, SessionId, TurnId
 from appx.projects import git
 from appx.sessions.row import SessionRow
-from appx.workbench.bench import Command, Workbench
+from appx.workbench.bench import Command, CommandResult, Workbench
 from appx.workbench.tree import Take
 
 SECONDS = 120.0
@@ -132,22 +132,21 @@ class Checkpoints:
         for each in checkpoints:
             if not _COMMIT.fullmatch(each):
                 raise Invalid(f"{each!r} is no id of a checkpoint: it has 40 hexadecimal digits.")
-            done, _ = await self._run(project, git.is_checkpoint(each))
-            if not done:
+            if (await self._run(project, git.is_checkpoint(each))).code != 0:
                 raise NotFound(f"checkpoint not found: {each}")
 
     async def _git(self, project: ProjectId, script: str) -> str:
-        done, told = await self._run(project, script)
-        if not done:
-            why = told.strip()[-MAX_WORDS:] or f"it took more than {SECONDS:.0f} s, or was ended"
+        done = await self._run(project, script)
+        if done.code != 0:
+            silent = f"it took more than {SECONDS:.0f} s" if done.code is None else f"it ended with code {done.code}"
+            why = done.output.strip()[-MAX_WORDS:] or silent
             raise Unavailable(f"git could not do this in the project's repository: {why}.")
-        return told
+        return done.output
 
-    async def _run(self, project: ProjectId, script: str) -> tuple[bool, str]:
-        done = await self.workbench.run(
+    async def _run(self, project: ProjectId, script: str) -> CommandResult:
+        return await self.workbench.run(
             Command(line=script, project=project, time_limit=SECONDS, keep_bytes=MAX_OUTPUT, keep_lines=1_000_000)
         )
-        return done.code == 0, done.output
 
 
 def _checkpoint(line: str) -> Checkpoint | None:
