@@ -1,9 +1,9 @@
-"""A server in a process of its own, and what it uses."""
+"""A server in a process of its own, and what it uses; a workbench in one."""
 
 import os
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from subprocess import DEVNULL
@@ -107,6 +107,22 @@ async def apart(directory: Path, **variables: str) -> AsyncIterator[Apart]:
         finally:
             process.terminate()
             with anyio.fail_after(STOPS_WITHIN, shield=True):
+                await process.wait()
+
+
+@asynccontextmanager
+async def workbench(directory: Path) -> AsyncIterator[Mapping[str, str]]:
+    """A workbench that is a process of its own, as in the image; answers the variables for a server that asks it."""
+    variables = {"WORKSPACE_DIR": str(directory / "workspace"), "APPX_WORKBENCH_SOCKET": str(directory / "socket")}
+    (directory / "workspace").mkdir()
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", **variables}
+    argv = [sys.executable, "-m", "appx", "workbench"]
+    async with await anyio.open_process(argv, env=environment, stdin=DEVNULL, stdout=DEVNULL, stderr=None) as process:
+        try:
+            yield variables
+        finally:
+            process.terminate()
+            with anyio.fail_after(15, shield=True):
                 await process.wait()
 
 

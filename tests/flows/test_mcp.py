@@ -1,18 +1,16 @@
 """A model calls the tools of MCP servers: through a whole server, with a workbench in it and with one of its own."""
 
 import json
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from subprocess import DEVNULL
 
-import anyio
 import pytest
 
 from appx.domain.ids import ProjectId
 from tests.fakes.openai_server import Server as Provider
 from tests.fakes.openai_server import Step
+from tests.flows.apart import workbench
 from tests.flows.api import Api, serving
 from tests.unit.workbench.mcp.conftest import SDK, alive, odd, process_in, written
 
@@ -24,22 +22,6 @@ PLAN: list[Step] = [
     {"calls": [{"name": "shop__photo", "arguments": {}}]},
     {"text": "Done."},
 ]
-
-
-@asynccontextmanager
-async def workbench(directory: Path) -> AsyncIterator[Mapping[str, str]]:
-    """A workbench that is a process of its own, as in the image; answers the variables for a server that asks it."""
-    variables = {"WORKSPACE_DIR": str(directory / "workspace"), "APPX_WORKBENCH_SOCKET": str(directory / "socket")}
-    (directory / "workspace").mkdir()
-    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", **variables}
-    argv = [sys.executable, "-m", "appx", "workbench"]
-    async with await anyio.open_process(argv, env=environment, stdin=DEVNULL, stdout=DEVNULL, stderr=None) as process:
-        try:
-            yield variables
-        finally:
-            process.terminate()
-            with anyio.fail_after(15, shield=True):
-                await process.wait()
 
 
 @pytest.fixture(params=["local", "apart"])

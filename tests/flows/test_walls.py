@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from appx.http import connections, limits
 from appx.http.throttle import FREE
 from tests.contract.schema import check
+from tests.flows.apart import workbench
 from tests.flows.api import TOKEN, Api, serving
 
 pytestmark = pytest.mark.anyio
@@ -57,6 +59,15 @@ def wire(api: Api) -> Iterator[Wire]:
     made = Wire(port)
     with made.socket:
         yield made
+
+
+def asked(connected: socket.socket) -> None:
+    """Ask, and take the whole answer, on this very connection."""
+    http = HTTPConnection("localhost")
+    http.sock = connected
+    http.request("GET", "/")
+    http.getresponse().read()
+    assert http.sock is connected, "it stays open"
 
 
 async def said(api: Api, *pieces: str | bytes) -> tuple[int, dict[str, str], Any]:
@@ -206,6 +217,18 @@ async def test_far_beyond_the_most_there_is_no_answer_and_no_memory_of_it(tmp_pa
                 await anyio.to_thread.run_sync(last.answer)
         await anyio.sleep(0.2)
         assert (await said(api, HEAD + "Connection: close\r\n\r\n"))[0] == 200
+
+
+async def test_a_connection_may_pause_for_longer_than_clients_keep_theirs(tmp_path: Path) -> None:
+    """Many close one after five seconds. Who does not is not cut off just when the next request is on its way."""
+    async with workbench(tmp_path) as variables, serving(tmp_path / "workspace", **variables) as api:
+        await api.session()
+        with wire(api) as client, socket.socket(socket.AF_UNIX) as hands:
+            hands.connect(variables["APPX_WORKBENCH_SOCKET"])
+            for pause in (0, 6):
+                await anyio.sleep(pause)
+                for each in (client.socket, hands):
+                    await anyio.to_thread.run_sync(asked, each)
 
 
 # --- guesses ----------------------------------------------------------------------------------------------------------

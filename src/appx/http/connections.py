@@ -28,6 +28,10 @@ HEADERS = 100
 HEAD_SECONDS = 20.0
 """In which a request's head has to come, from its first byte on, and the first one from the connection on."""
 
+KEPT_SECONDS = 125
+"""How long a connection without a request stays open. Clients and proxies keep theirs for 5 to 120 seconds: who closes
+first loses no request."""
+
 SOCKETS = re.compile(rb"/v1/projects/[^/?]+/(?:apps/[^/?]+/)?shell(?:\?.*)?")
 """Where a WebSocket is opened. Elsewhere a request that asks for one is answered as if it had not."""
 

@@ -18,6 +18,10 @@ import httpx2
 from anyio.abc import SocketAttribute, SocketStream
 from typing_extensions import override
 
+IDLE_SECONDS = 30.0
+"""After which a connection for HTTP is closed here. Who listens keeps it for longer: it never closes one just when
+the next request is sent."""
+
 AGAIN_SECONDS = 0.01
 """Between two tries, while more wait than the listener takes."""
 
@@ -61,7 +65,9 @@ class UnixTransport(httpx2.AsyncHTTPTransport):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self._pool = httpcore2.AsyncConnectionPool(uds=str(path), max_connections=None, network_backend=_Backend())
+        self._pool = httpcore2.AsyncConnectionPool(
+            uds=str(path), max_connections=None, keepalive_expiry=IDLE_SECONDS, network_backend=_Backend()
+        )
 
 
 class _Backend(httpcore2.AsyncNetworkBackend):

@@ -13,6 +13,7 @@ import uvicorn
 
 from appx.domain.errors import Misconfigured
 from appx.domain.ids import ProjectId
+from appx.kit.unix_socket import IDLE_SECONDS
 from appx.settings.settings import Settings
 from appx.store.snapshot import accounts_of
 from appx.wiring.stopping import Uvicorn, on_signal
@@ -114,6 +115,7 @@ async def serve(settings: Settings) -> bool:
         uds=str(socket),
         access_log=False,
         log_config=None,
+        timeout_keep_alive=int(2 * IDLE_SECONDS),
         timeout_graceful_shutdown=STOP_SECONDS,
         lifespan="off",
     )

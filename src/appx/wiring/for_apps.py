@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from appx.gateway.gateway import Gateway
 from appx.http.llm.app import make_llm_app
-from appx.http.llm.connections import Watched
+from appx.http.llm.connections import LOOK_SECONDS, Watched
 from appx.settings.settings import Settings
 from appx.wiring.listening import listen
 from appx.wiring.stopping import Uvicorn
@@ -33,6 +33,7 @@ def endpoint(settings: Settings, gateway: Gateway) -> "Endpoint | None":
         log_config=None,
         server_header=False,
         proxy_headers=False,  # the address of the other end tells who asks
+        timeout_keep_alive=int(2 * LOOK_SECONDS),  # ``Watched`` breaks idle ones off before
         timeout_graceful_shutdown=STOP_SECONDS,
         lifespan="off",
     )

@@ -238,6 +238,7 @@ def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         log_config=None,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=connections.KEPT_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
         lifespan="off",
     )
