@@ -666,6 +666,8 @@ async def test_the_commands_name_the_project_that_failed_and_the_way_out(two: Pa
         verify(whole)
     code, said = await appx(tmp_path / "new", "restore", str(archive_))
     assert (code, "`--incomplete shop` takes" in said) == (1, True), said
+    code, said = await appx(tmp_path / "new", "restore", "--incomplete", "shop", "--incomplete", "shopp", str(archive_))
+    assert (code, "--incomplete shopp: the backup has no such project" in said) == (1, True), said
     code, said = await appx(tmp_path / "new", "restore", "--incomplete", "shop", str(archive_))
     assert (code, "warning: of shop not all could be unpacked: " in said) == (0, True), said
     assert (tmp_path / "new/tea/mine.txt").read_text() == "Tea\n"

@@ -15,7 +15,7 @@ from appx.backup.make import OnStep
 from appx.backup.place import open_to_all
 from appx.backup.reader import DAMAGED, Reader
 from appx.backup.reason import reason
-from appx.domain.errors import AppxError, Invalid, NoSpace, Unavailable
+from appx.domain.errors import AppxError, Invalid, NoSpace, NotFound, Unavailable
 from appx.domain.ids import ProjectId
 from appx.store.snapshot import set_accounts, settle
 from appx.workbench.accounts import Accounts
@@ -64,7 +64,7 @@ class Bench:
 async def stage(file: IO[bytes], beside: Path, there: Bench, *, on_step: OnStep) -> Staged:
     """The state to the new directory ``beside``, projects to ``there``; then verify.
 
-    Raises Invalid for what is no backup, damaged, or made by a newer appx; NoSpace, Unavailable.
+    Raises Invalid for what is no backup, damaged, or made by a newer appx; NotFound, NoSpace, Unavailable.
     """
     reader = await _off(Reader, file)
     await _off(beside.mkdir, 0o700)
@@ -89,11 +89,21 @@ async def stage(file: IO[bytes], beside: Path, there: Bench, *, on_step: OnStep)
     if "appx.db" not in files:
         raise Invalid(DAMAGED.format(": the database is missing"))
     projects = await _off(lambda: settle(beside / "appx.db", beside.parent.parent))
+    _check_names(there.incomplete, projects)
     for each in projects:
         await there.account(ProjectId(each), met)
     accounts = {each: there.accounts.of(ProjectId(each)) for each in projects}
     await _off(set_accounts, beside / "appx.db", accounts)
     return Staged(about=reader.about, files=tuple(files), projects=tuple(projects), incomplete=tuple(incomplete))
+
+
+def _check_names(incomplete: Collection[str], projects: Collection[str]) -> None:
+    for name in incomplete:
+        if name not in projects:
+            known = ", ".join(sorted(projects)) or "none"
+            raise NotFound(
+                f"--incomplete {name}: the backup has no such project. Nothing was changed. It has: {known}."
+            )
 
 
 @dataclass(slots=True)
