@@ -50,6 +50,7 @@ an_answer_without_end() {
 an_answer_without_sense() {
 	take verify-nonsense nonsense
 	refused "one that makes no sense is refused" "makes no sense" api GET "/v1/projects/$project/tree"
+	must "nor did it grow for what is wrong with four million values" is_small
 	must "and another project works" other_works
 	gone
 }

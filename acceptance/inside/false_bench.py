@@ -33,7 +33,8 @@ def answer(peer: socket.socket, what: str) -> None:
             while True:
                 peer.sendall(b"%x\r\n%s\r\n" % (1 << 20, b"a" * (1 << 20)))
         elif what == "nonsense":
-            peer.sendall(HEAD + b"content-length: 9\r\n\r\nnot json\n")
+            body = b'{"entries": [' + b"0," * 4_000_000 + b"0]}"
+            peer.sendall(HEAD + b"content-length: %d\r\n\r\n%s" % (len(body), body))
         elif what == "silence":
             time.sleep(3600)
     except OSError:

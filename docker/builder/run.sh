@@ -225,7 +225,7 @@ logs() {
 	[[ "$(state)" != none ]] || die "there is no container '$name'. docker/builder/run.sh makes it."
 	local options=()
 	if [[ $follow == yes ]]; then options+=(--follow); fi
-	exec "${engine[@]}" logs "${options[@]}" "$name"
+	"${engine[@]}" logs "${options[@]}" "$name" 2>&1 | harmless
 }
 
 print_command() {

@@ -43,7 +43,12 @@ interrupted() {
 	exit 130
 }
 
-last_log_line() { "${engine[@]}" logs --tail 1 "$name" 2>&1 | tr -d '\r' || true; }
+last_log_line() { "${engine[@]}" logs --tail 1 "$name" 2>&1 | harmless || true; }
+
+# The log without what could command this terminal: an agent can write into it.
+harmless() {
+	LC_ALL=C sed -u "s/"$'[\x01-\x08\x0b-\x1f\x7f]'"//g; s/"$'\xc2[\x80-\x9f]'"//g"
+}
 
 explain_failure() {
 	printf 'error: %s\n' "$1" >&2
@@ -59,7 +64,7 @@ explain_failure() {
 show_last_lines() {
 	local lines
 	lines="$(mktemp)"
-	"${engine[@]}" logs --tail 25 "$name" >"$lines" 2>&1 || true
+	"${engine[@]}" logs --tail 25 "$name" 2>&1 | harmless >"$lines" || true
 	printf -- '--- the last lines of its log:\n'
 	cat "$lines"
 	printf -- '---\n'

@@ -9,8 +9,8 @@ import click
 
 from appx.cli.access import api_token
 from appx.cli.client import Client, url_option
-from appx.cli.screen import harmless
 from appx.domain.apps import ENVIRONMENTS
+from appx.kit.harmless import harmless
 
 MOST = 65_536
 MIB = 1 << 20

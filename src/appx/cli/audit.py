@@ -10,8 +10,8 @@ import click
 
 from appx.cli.access import api_token
 from appx.cli.client import Client, url_option
-from appx.cli.screen import harmless
 from appx.kit import clock
+from appx.kit.harmless import harmless
 
 PAGE = 1_000
 LOOK_SECONDS = 2.0

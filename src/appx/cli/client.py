@@ -8,6 +8,8 @@ from typing import Any, Self
 import click
 import httpx2
 
+from appx.kit.harmless import harmless
+
 url_option = click.option(
     "--url", envvar="APPX_URL", default="http://127.0.0.1:4001", show_default=True, help="Where the server is."
 )
@@ -52,10 +54,10 @@ class Client:
                 answer.read()
                 raise click.ClickException(_sentence(answer))
             number: int | None = None
-            for line in answer.iter_lines():
-                if line.startswith("id: "):
+            for line in _lines(answer):
+                if line.startswith(b"id: "):
                     number = int(line[4:])
-                elif line.startswith("data: {"):
+                elif line.startswith(b"data: {"):
                     yield number, json.loads(line[6:])
                     number = None
 
@@ -92,8 +94,17 @@ class Client:
         return answer.json()
 
 
+def _lines(answer: httpx2.Response) -> Iterator[bytes]:
+    """httpx's end at each of Unicode's line ends, which JSON may have in it."""
+    rest = b""
+    for each in answer.iter_bytes():
+        *lines, rest = (rest + each).split(b"\n")
+        yield from lines
+
+
 def _sentence(answer: httpx2.Response) -> str:
+    """An agent may have a word in it."""
     try:
-        return str(answer.json()["error"])
+        return harmless(str(answer.json()["error"]))
     except (ValueError, KeyError, TypeError):
         return f"The server answered {answer.status_code}."

@@ -7,8 +7,8 @@ import click
 
 from appx.cli.access import api_token
 from appx.cli.client import Client, url_option
-from appx.cli.screen import harmless
 from appx.domain.egress import STRICT
+from appx.kit.harmless import harmless
 from appx.settings.settings import read_settings
 from appx.wiring.logs import log_to_stderr
 

@@ -10,7 +10,7 @@ import click
 
 from appx.cli.access import api_token
 from appx.cli.client import Client, url_option
-from appx.cli.screen import harmless
+from appx.kit.harmless import harmless
 
 PART_BYTES = 1 << 20
 

@@ -13,6 +13,7 @@ from appx.cli import usage as tables
 from appx.cli.access import api_token
 from appx.cli.client import Client, url_option
 from appx.domain.errors import AppxError
+from appx.kit.harmless import harmless
 from appx.settings.settings import Settings, manual, read_settings
 from appx.wiring import benches
 from appx.wiring.logs import log_to_stderr
@@ -30,12 +31,12 @@ class Failing(click.Group):
         try:
             return super().invoke(ctx)
         except AppxError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(harmless(str(error))) from error
         except ExceptionGroup as group:  # from a task of the server
             ours, others = group.split(AppxError)
             if ours is None or others is not None:
                 raise
-            raise click.ClickException(_sentences(ours)) from group
+            raise click.ClickException(harmless(_sentences(ours))) from group
 
 
 def _sentences(group: ExceptionGroup[AppxError]) -> str:
@@ -118,10 +119,10 @@ def health(url: str) -> None:
     with Client(url, api_token()) as client:
         ready = client.get("/v1/readyz", accept=(200, 503))
     for sentence in (*ready["problems"], *ready["notes"]):
-        click.echo(sentence, err=True)
+        click.echo(harmless(sentence), err=True)
     if not ready["ready"]:
         raise SystemExit(1)
-    click.echo(f"ready, podman {ready['podman']}, limits of apps: {_enforced(ready['limits'])}")
+    click.echo(f"ready, podman {harmless(ready['podman'])}, limits of apps: {_enforced(ready['limits'])}")
 
 
 @main.command()

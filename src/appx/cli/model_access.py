@@ -8,8 +8,8 @@ import click
 
 from appx.cli.access import api_token
 from appx.cli.client import Client, url_option
-from appx.cli.screen import harmless
 from appx.domain.limits import dollars
+from appx.kit.harmless import harmless
 
 ALL = "all"
 

@@ -8,7 +8,7 @@ import click
 from appx.cli.access import api_token
 from appx.cli.client import Client, url_option
 from appx.cli.files import parts_of
-from appx.cli.screen import harmless
+from appx.kit.harmless import harmless
 
 PATIENCE = 600.0
 """Seconds that files may take to come in."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from appx.cli.screen import harmless
+from appx.kit.harmless import harmless
 
 
 def is_question(event: Mapping[str, Any]) -> bool:

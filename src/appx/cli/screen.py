@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-_CONTROL = {code: "\ufffd" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+from appx.kit.harmless import harmless
 
 
 class Screen:
@@ -71,11 +71,6 @@ def _ended(outcome: str, detail: str) -> int:
 
 def _line(text: str, colour: str) -> None:
     click.secho(clipped(text, shutil.get_terminal_size().columns), fg=colour)
-
-
-def harmless(text: str) -> str:
-    """Without the control characters by which a text could command the terminal: a model wrote it."""
-    return text.translate(_CONTROL)
 
 
 def clipped(text: str, width: int) -> str:

@@ -19,6 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 from appx.cli.access import api_token
 from appx.cli.client import url_option
 from appx.domain.apps import ENVIRONMENTS
+from appx.kit.harmless import harmless
 
 CHUNK = 4_096
 AGAIN_SECONDS = 1.0
@@ -67,7 +68,7 @@ def _sit(socket: ClientConnection) -> int:
         thread.join()
     os.close(woken)
     if shown[0] is None:
-        click.echo(f"\nThe shell was ended. {socket.close_reason or ''}".rstrip(), err=True)
+        click.echo(f"\nThe shell was ended. {harmless(socket.close_reason or '')}".rstrip(), err=True)
         return LOST
     return shown[0]
 
@@ -147,6 +148,6 @@ def _size() -> tuple[int, int]:
 
 def _sentence(error: InvalidStatus) -> str:
     try:
-        return str(json.loads(error.response.body or b"")["error"])
+        return harmless(str(json.loads(error.response.body or b"")["error"]))
     except (ValueError, KeyError, TypeError):
         return f"The server answered {error.response.status_code}."

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from appx.cli.client import Client
-from appx.cli.screen import harmless
 from appx.domain.limits import dollars
 from appx.kit import clock
+from appx.kit.harmless import harmless
 
 HEAD = ("replies", "input", "output", "cached", "cost")
 

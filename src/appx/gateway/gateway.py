@@ -4,9 +4,10 @@ import hashlib
 import logging
 import secrets
 import sqlite3
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -37,6 +38,10 @@ logger = logging.getLogger(__name__)
 TOKEN_PREFIX = "appx-"  # noqa: S105  what it begins with
 DEFAULT = "default"
 """In place of a model's name: the server's default, or else the first that the project may use."""
+
+
+REST = 4
+"""Times what it took to understand a request: so the apps of one project take a fifth of the event loop at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +99,7 @@ class Gateway:
         self._whose = whose
         self._at_once = at_once
         self._running: Counter[ProjectId] = Counter()
+        self._turns: dict[ProjectId, anyio.Lock] = {}
         self._asks: set[anyio.CancelScope] = set()
         self._stopping = False
 
@@ -179,6 +185,21 @@ class Gateway:
         finally:
             self._running[project] -= 1
             self._running += Counter()  # without those that are at 0
+
+    @asynccontextmanager
+    async def reading(self, project: ProjectId) -> AsyncIterator[None]:
+        """While what was sent is understood, which stops all else: one of a project's at a time, and then a rest."""
+        turn = self._turns.setdefault(project, anyio.Lock())
+        try:
+            async with turn:
+                began = time.perf_counter()
+                try:
+                    yield
+                finally:
+                    await anyio.sleep(REST * (time.perf_counter() - began))
+        finally:
+            if not turn.locked():
+                self._turns.pop(project, None)
 
     def models(self, grant: Grant) -> list[ModelInfo]:
         """Those that the project may use and that can be asked now."""

@@ -4,7 +4,6 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -31,7 +30,7 @@ REFUSED = "appx.refused"
 
 TOKEN = "token"  # noqa: S105  a word of the audit log
 WHO = "Send the header 'Authorization: Bearer TOKEN', or log in with the URL that run.sh prints."
-FOREIGN = "With a login cookie, changes and shells are only for appx's own pages. Scripts send a bearer token."
+FOREIGN = "With a login cookie, the API is only for appx's own pages. Scripts send a bearer token."
 
 
 class Gate:
@@ -90,18 +89,17 @@ class Gate:
 
 
 def _cookies(headers: Headers) -> list[str]:
-    try:
-        found = SimpleCookie(headers.get("cookie", ""))
-    except CookieError:
-        return []
-    return [found[name].value for name in (SAFE_COOKIE, COOKIE) if name in found]
+    """Ours. Those that other pages of this host have set stand beside them, in any form."""
+    given = (each.strip().partition("=") for each in headers.get("cookie", "").split(";"))
+    return [value for name, _, value in given if name in {SAFE_COOKIE, COOKIE}]
 
 
 class Guard:
     """ASGI middleware: everything below ``/v1/`` needs the token or the cookie.
 
     A browser sends a cookie by itself, so with a cookie a request that changes something must come from our own pages;
-    so must each that opens a WebSocket, since any page may ask for one and read all that it says.
+    so must each that opens a WebSocket, since any page may ask for one and read all that it says. What only reads may
+    also come from no page, and from browsers that do not tell.
     """
 
     def __init__(self, app: ASGIApp, gate: Gate) -> None:
@@ -127,8 +125,8 @@ class Guard:
         login = self._gate.cookie_of(headers)
         if login is not None:
             scope[CALLER] = f"cookie {login}"
-            safe = scope["type"] != SOCKET and method_of(scope) in SAFE_METHODS
-            if safe or same_origin(headers, secure=is_secure(scope)):
+            reads = scope["type"] != SOCKET and method_of(scope) in SAFE_METHODS and not _foreign(headers)
+            if reads or same_origin(headers, secure=is_secure(scope)):
                 return None
             return 403, FOREIGN, {}
         wait = self._wrong(scope, headers)
@@ -164,6 +162,11 @@ def is_secure(scope: Scope) -> bool:
     says it, and nobody can make somebody else's browser say it.
     """
     return scope["scheme"] in {"https", "wss"} or Headers(scope=scope).get("x-forwarded-proto", "").lower() == "https"
+
+
+def _foreign(headers: Headers) -> bool:
+    """Whether a browser says that another page asks: it could not read the answer, and would make the server work."""
+    return headers.get("sec-fetch-site", "none").lower() not in {"none", "same-origin"}
 
 
 def same_origin(headers: Headers, *, secure: bool) -> bool:

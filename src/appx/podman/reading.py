@@ -5,6 +5,7 @@ from typing import Annotated, TypeAlias, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from appx.kit.json_values import check_values
 from appx.podman.apps import RELEASE
 
 T = TypeVar("T")
@@ -19,11 +20,14 @@ Nanoseconds: TypeAlias = Annotated[int, Field(ge=0, lt=2**63)]
 ExitCode: TypeAlias = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 
 MOST_ERRORS = 100
-"""Of which the first is looked for. Each costs memory, and a long answer may have a million."""
+"""Of which the first is looked for. Each costs memory."""
 
 
 def understood(kind: TypeAdapter[T], text: str | bytes) -> T:
-    """Raises ValueError for what is not of that kind, for halves of surrogate pairs, and for 200 levels of nesting."""
+    """Raises ValueError for what is not of that kind, too many values, halves of surrogate pairs, 200 levels of
+    nesting.
+    """
+    check_values(text)
     try:
         return kind.validate_json(text)
     except ValidationError as error:

@@ -10,9 +10,10 @@ from typing import TypeVar
 
 import anyio
 import httpx2
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from appx.domain.errors import Unavailable
+from appx.kit.json_values import check_values
 
 T = TypeVar("T")
 
@@ -66,8 +67,9 @@ class Answer:
 def understood(kind: TypeAdapter[T], said: str | bytes) -> T:
     """What JSON says. Raises Unavailable for anything else, without repeating it."""
     try:
+        check_values(said)
         return kind.validate_json(said)
-    except ValidationError:
+    except ValueError:
         raise senseless() from None
 
 

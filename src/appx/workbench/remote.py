@@ -90,12 +90,11 @@ class RemoteBench:
         pace = _Pace(OUTPUTS_PER_SECOND)
         async with self._asked("POST", "/run", content=body, limit=command.time_limit + GRACE_SECONDS) as answer:
             async for line in answer.lines(most):
-                if line.startswith(wire.OUTPUT) and (on_output is None or not pace.allows()):
+                if line.startswith(wire.OUTPUT):
+                    if on_output is not None and pace.allows():
+                        on_output(understood(wire.SAID, line).get("output", "")[-keep:])
                     continue
                 match understood(wire.SAID, line):
-                    case {"output": output}:
-                        if on_output is not None:
-                            on_output(output[-keep:])
                     case {"result": result}:
                         return replace(result, output=result.output[-keep:], full_output=_path(result.full_output))
                     case error:

@@ -66,6 +66,10 @@ def test_the_servers_own_sentence_is_shown() -> None:
     assert refusal(404, '{"error": "project not found"}') == "project not found"
 
 
+def test_it_commands_no_terminal() -> None:
+    assert refusal(503, json.dumps({"error": "a\x1b]52;c;x\x07\x9b2J\nb"})) == "a\ufffd]52;c;x\ufffd\ufffd2J\nb"
+
+
 @pytest.mark.parametrize("body", ["", "<html>", "[]", "{}", "null"])
 def test_an_answer_without_a_sentence_is_told_by_its_number(body: str) -> None:
     assert refusal(502, body) == "The server answered 502."
@@ -97,6 +101,12 @@ def test_events_come_with_the_number_of_their_record() -> None:
         found = list(client.events("/v1/events", after=3))
     assert found == [(1, events[0]), (None, events[1]), (7, events[2])]
     assert seen[0]["path"] == "/v1/events?after=3&deltas=lean"
+
+
+def test_a_line_end_of_unicode_ends_no_event() -> None:
+    event = {"type": "message_update", "text": "a\u2028b\u2029c\x85d"}
+    with answering(200, f"data: {json.dumps(event, ensure_ascii=False)}\n\n") as url, Client(url, TOKEN) as client:
+        assert list(client.events("/v1/events")) == [(None, event)]
 
 
 def test_events_are_asked_for_with_the_query_of_their_path() -> None:

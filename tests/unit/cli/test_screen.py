@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appx.cli.screen import Screen, clipped, harmless
+from appx.cli.screen import Screen, clipped
+from appx.kit.harmless import harmless
 
 
 def update(kind: str, **fields: object) -> dict[str, Any]:

@@ -53,6 +53,8 @@ def test_a_right_cookie_counts_beside_a_wrong_one_that_another_port_has_set() ->
     gate = Gate(TOKEN)
     login, value = gate.new_cookie()
     assert gate.cookie_of(Headers({"cookie": f"{SAFE_COOKIE}=wrong; {COOKIE}={value}"})) == login
+    for other in (f"{COOKIE}=wrong", "foo", "x=a b", '"', "a=\\", "=", "é=ü", f"; {COOKIE} ", ";" * 9_000):
+        assert gate.cookie_of(Headers(raw=[(b"cookie", f"{other}; {COOKIE}={value};".encode("latin-1"))])) == login
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])

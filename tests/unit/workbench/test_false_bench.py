@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from appx.domain.errors import AppxError, Unavailable
+from appx.kit import json_values
 from appx.workbench import answers, remote, tree_remote, wire
 from appx.workbench.bench import Command, Size
 from appx.workbench.mcp.shapes import McpCall
@@ -110,6 +111,30 @@ async def test_a_flood_of_output_is_thinned_and_ends(tmp_path: Path, monkeypatch
             await bench.run(COMMAND, shown.append)
     await bench.aclose()
     assert 2 <= len(shown) <= 3 * remote.OUTPUTS_PER_SECOND
+
+
+async def test_what_has_more_values_than_anybody_needs_is_not_looked_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of a million takes memory, and what is wrong with it takes more."""
+    servers = [{"name": "a", "state": "off"}] * 100
+    bench = RemoteBench(tmp_path / "s")
+    async with FalseBench(whole(json.dumps({"servers": servers}).encode())).serving(tmp_path / "s"):
+        assert len((await bench.mcp_servers(PROJECT)).servers) == 100
+        monkeypatch.setattr(json_values, "MOST_VALUES", 200)
+        with pytest.raises(Unavailable, match="makes no sense"):
+            await bench.mcp_servers(PROJECT)
+    await bench.aclose()
+
+
+async def test_an_output_in_other_words_is_none(tmp_path: Path) -> None:
+    """It would not be thinned."""
+    bench, shown = RemoteBench(tmp_path / "s"), list[str]()
+    async with FalseBench(whole(b'{ "output": "a"}\n')).serving(tmp_path / "s"):
+        with pytest.raises(Unavailable, match="makes no sense"):
+            await bench.run(COMMAND, shown.append)
+    await bench.aclose()
+    assert shown == []
 
 
 async def test_no_more_is_kept_than_was_asked_for(tmp_path: Path) -> None:

@@ -5,11 +5,14 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from appx.domain.errors import Invalid
+from appx.kit.json_values import check_values
 
 NAME = r"^[A-Za-z0-9_-]{1,64}$"
 MAX_MESSAGES = 2_000
 MAX_TOOLS = 128
 MAX_PROBLEMS = 5
+MANY_PROBLEMS = 100
+"""More are counted, and not looked at: each takes memory."""
 
 
 class Given(BaseModel):
@@ -135,10 +138,15 @@ class ChatRequest(Given):
 def read(body: bytes) -> ChatRequest:
     """Raises Invalid, naming what is wrong."""
     try:
+        check_values(body)
         return ChatRequest.model_validate_json(body)
     except ValidationError as error:
+        if error.error_count() > MANY_PROBLEMS:
+            raise Invalid(f"{error.error_count():,} values of the body are not what is meant.") from None
         found = [_problem(each["loc"], each["type"], each["msg"]) for each in error.errors(include_url=False)]
         raise Invalid("; ".join(list(dict.fromkeys(found))[:MAX_PROBLEMS]) + ".") from None
+    except ValueError as error:
+        raise Invalid(f"The body has {error}. Send less.") from None
 
 
 def _problem(place: tuple[int | str, ...], kind: str, message: str) -> str:

@@ -68,7 +68,12 @@ class Chat(Response):
                 raise failed
 
     async def _question(self, receive: Receive) -> Question:
-        asked = bodies.read(await _body(receive))
+        body = await _body(receive)
+        async with self._gateway.reading(self._grant.project):
+            return self._understood(body)
+
+    def _understood(self, body: bytes) -> Question:
+        asked = bodies.read(body)
         info = self._gateway.model(self._grant, asked.model)
         options = asked.stream_options
         return Question(

@@ -11,6 +11,7 @@ from appx.domain.messages import Image, Message, ModelRef, Reply, ThinkingLevel,
 from appx.http.llm import bodies
 from appx.http.llm.bodies import ChatRequest
 from appx.http.pictures import fault
+from appx.kit.json_values import check_values
 from appx.models.catalogue import ModelInfo
 from appx.models.model import Form, JsonOutput, Request
 from appx.models.pictures import MAX_PICTURES
@@ -108,6 +109,7 @@ def _reply(message: bodies.AssistantMessage, where: str) -> Reply:
 
 def _arguments(text: str, where: str) -> Mapping[str, object]:
     try:
+        check_values(text)
         found = json.loads(text) if text.strip() else {}
     except (ValueError, RecursionError):
         found = None
