@@ -6,6 +6,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from appx.workbench.accounts import Shared
 from tests.contract.schema import check
 from tests.flows.api import Api, serving
 
@@ -47,6 +48,25 @@ async def test_another_name_with_the_same_slug_gets_an_id_of_its_own(api: Api) -
     assert len(second["id"]) == len("my-app-1a2b")
     newest_first = [each["id"] for each in (await api.ok("GET", "/v1/projects"))["projects"]]
     assert newest_first == [second["id"], first["id"]]
+
+
+@pytest.mark.parametrize("most", [len("todo-0000"), 1_000])
+async def test_names_that_agents_took_in_the_workspace_keep_nobody_from_making_a_project(
+    api: Api, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Each of the 65,536 short ones: the search for a free one went on for ever, and nobody could read."""
+
+    async def foreign(_self: Shared, name: str) -> bool:
+        return name.startswith("todo") and len(name) <= most
+
+    monkeypatch.setattr(Shared, "foreign", foreign)
+    with anyio.fail_after(10):
+        status, told = await api.call("POST", "/v1/projects", {"name": "todo"})
+    if most == 1_000:
+        assert (status, "No id is free" in told["error"]) == (409, True)
+    else:
+        assert (status, len(told["id"])) == (200, len("todo-0123456789abcdef"))
+    await api.ok("POST", "/v1/projects", {"name": "another"})
 
 
 async def test_a_deployment_is_written_for_the_agent_and_can_be_replaced(api: Api) -> None:

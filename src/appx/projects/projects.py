@@ -3,9 +3,10 @@
 import logging
 import secrets
 import sqlite3
-from collections.abc import Awaitable, Callable, Container, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
 import anyio
 
@@ -217,7 +218,7 @@ class Projects:
             if left in self._filling:
                 raise Conflict(BEING_MADE.format(left))
             await self._clean(left)
-        project_id = await self._database.read(_free_id(slug(name), await self._accounts.foreign()))
+        project_id = await self._free_id(slug(name))
         account = await self._accounts.take(project_id)
         made = Project(
             id=project_id, name=name, created_at=clock.now(), directory="", deployment=deployment, account=account
@@ -225,6 +226,15 @@ class Projects:
         if account is not None:
             await self._reserve(made)
         return replace(made, directory=await self._workbench.create_project(project_id))
+
+    async def _free_id(self, base: ProjectId) -> ProjectId:
+        """Short if it can be. Agents may have made names in the workspace; the longest one cannot be guessed."""
+        for size in (0, *[2] * 8, 8):
+            found = with_suffix(base, secrets.token_hex(size)) if size else base
+            known = await self._database.read(partial(rows.taken, project=found))
+            if not known and not await self._accounts.foreign(found):
+                return found
+        raise Conflict(f"No id is free for this name: those that begin with {base} are used. Choose another name.")
 
     async def _filled(self, project: Project, beginning: Beginning) -> Project:
         """Others come and go meanwhile. The record says that it is to be removed, until all is there."""
@@ -291,13 +301,3 @@ def _checked(name: str) -> str:
     if not name.isprintable():
         raise Invalid("The name contains control characters. Leave them out.")
     return name
-
-
-def _free_id(base: ProjectId, foreign: Container[str]) -> Callable[[sqlite3.Connection], ProjectId]:
-    def look(db: sqlite3.Connection) -> ProjectId:
-        found = base
-        while rows.taken(db, found) or found in foreign:
-            found = with_suffix(base, secrets.token_hex(2))
-        return found
-
-    return look

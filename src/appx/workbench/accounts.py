@@ -7,7 +7,8 @@ The image makes them (``image/tools/make-users``), the launcher starts their wor
 import itertools
 import logging
 import os
-from collections.abc import Container
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -24,8 +25,8 @@ FIRST_UID = 2_000
 MOST = 999
 ASK_SECONDS = 180.0
 ANSWER_BYTES = 4_096
-ASIDE = (".before-restore-*/*", ".restore-*/*")
-"""Directories of projects besides those in use: a restore keeps what was there."""
+ASIDE = (".before-restore-", ".restore-")
+"""How directories begin that have directories of projects besides those in use: a restore keeps what was there."""
 
 
 def uid_of(account: int) -> int:
@@ -65,8 +66,8 @@ class Accounts(Protocol):
         """
         ...
 
-    async def foreign(self) -> Container[str]:
-        """Ids that no new project can have: what is there by that name would become part of it."""
+    async def foreign(self, name: str) -> bool:
+        """Whether no new project can have this id: what is there by that name would become part of it."""
         ...
 
 
@@ -85,8 +86,8 @@ class Shared:
     async def wipe(self, project: ProjectId) -> bool:  # noqa: ARG002
         return False
 
-    async def foreign(self) -> Container[str]:
-        return ()
+    async def foreign(self, name: str) -> bool:  # noqa: ARG002
+        return False
 
 
 class Launcher:
@@ -224,11 +225,9 @@ class ProjectAccounts:
             raise Unavailable("The project of this workbench is being deleted.")
         await self.launcher.start(account)
 
-    async def foreign(self) -> Container[str]:
-        """All names in the workspace: an agent could have made a directory, to own what comes into it."""
-        if await self.none_because():
-            return ()
-        return frozenset(await to_thread.run_sync(os.listdir, self._workspace))
+    async def foreign(self, name: str) -> bool:
+        """An agent could have made a directory, to own what comes into it."""
+        return not await self.none_because() and await to_thread.run_sync(os.path.lexists, self._workspace / name)
 
     async def _clean(self) -> int:
         """One that has nothing, as late as possible one that had. What a crash or another database left is removed."""
@@ -250,6 +249,26 @@ class ProjectAccounts:
         )
 
     def _owners(self) -> set[int]:
-        """Those that own something which a restore put aside."""
-        uids = (path.lstat().st_uid for pattern in ASIDE for path in self._workspace.glob(pattern))
-        return {account for account in map(account_of, uids) if account is not None}
+        """Those that own something which a restore put aside: into directories of the server's own."""
+        found = {account_of(uid) for place in self._aside() for uid in _uids_in(place)}
+        return {account for account in found if account is not None}
+
+    def _aside(self) -> Iterator[Path]:
+        """Agents may make as many names in the workspace as they like, and of any kind."""
+        with os.scandir(self._workspace) as entries:
+            for each in entries:
+                if each.name.startswith(ASIDE) and _uid_of(each) == os.getuid() and each.is_dir(follow_symlinks=False):
+                    yield Path(each.path)
+
+
+def _uids_in(directory: Path) -> Iterator[int]:
+    with suppress(OSError), os.scandir(directory) as entries:
+        yield from (uid for uid in map(_uid_of, entries) if uid is not None)
+
+
+def _uid_of(entry: os.DirEntry[str]) -> int | None:
+    """None when it is gone, or may not be looked at."""
+    try:
+        return entry.stat(follow_symlinks=False).st_uid
+    except OSError:
+        return None

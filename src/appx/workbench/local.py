@@ -281,9 +281,11 @@ class LocalBench:
 
 
 def clear_projects(workspace: Path) -> None:
-    """Remove what writes that a crash cut off left in the projects. For the start of the workbench."""
-    for directory in workspace.glob("*"):
-        clear_unfinished(directory)
+    """Remove what writes that a crash cut off left in this user's projects. For the start of the workbench."""
+    with os.scandir(workspace) as entries:
+        for each in entries:
+            if _is_own(Path(each.path)):
+                clear_unfinished(Path(each.path))
 
 
 def _close(directory: Path) -> None:

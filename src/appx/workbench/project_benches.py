@@ -168,6 +168,8 @@ class ProjectBenches:
                     await self._lost.send(self._of_account(account))
             except Unavailable as error:
                 logger.warning("apps of account %d were not started again: %s", account, error)
+            except Exception:  # a defect ends no server
+                logger.exception("apps of account %d were not started again", account)
 
     async def _keep_a_spare(self) -> None:
         while True:
@@ -176,6 +178,9 @@ class ProjectBenches:
                 spare = await self.accounts.make_spare()
             except Unavailable as error:
                 logger.warning("no account is ready for the next project: %s", error)
+                spare = None
+            except Exception:  # a defect ends no server
+                logger.exception("no account is ready for the next project")
                 spare = None
             if spare is None:
                 await taken.wait()

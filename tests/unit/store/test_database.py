@@ -1,10 +1,13 @@
 import sqlite3
 from pathlib import Path
+from threading import Event
 
 import anyio
+import anyio.to_thread
 import pytest
 
-from appx.domain.errors import Misconfigured, NoSpace
+from appx.domain.errors import Misconfigured, NoSpace, Unavailable
+from appx.store import database as store
 from appx.store.database import Database
 from appx.store.schema import MIGRATIONS
 
@@ -13,6 +16,29 @@ pytestmark = pytest.mark.anyio
 
 def _project(name: str) -> str:
     return f"INSERT INTO projects (id, name, created_at, directory) VALUES ('{name}', '{name}', '', '')"
+
+
+async def test_what_is_used_while_it_is_closed_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite would take the process with it."""
+    monkeypatch.setattr(store, "CLOSE_SECONDS", 0.1)
+    database, begun, go_on, found = Database(tmp_path / "appx.db"), Event(), Event(), list[int]()
+
+    def slowly(db: sqlite3.Connection) -> int:
+        begun.set()
+        go_on.wait(10)
+        return int(db.execute("SELECT count(*) FROM projects").fetchone()[0])
+
+    async def read() -> None:
+        found.append(await database.read(slowly))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(read)
+        await anyio.to_thread.run_sync(begun.wait)
+        database.close()
+        go_on.set()
+    assert found == [0]
+    with pytest.raises(Unavailable, match="closed"):
+        await database.write(lambda db: db.execute(_project("a")))
 
 
 async def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:

@@ -86,6 +86,19 @@ async def test_what_a_restore_put_aside_keeps_its_account_from_new_projects(
     assert await mine.take(SHOP) == 2
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+async def test_what_looks_like_that_and_is_an_agents_is_not_looked_into(tmp_path: Path, launcher: FakeLauncher) -> None:
+    """A directory that may be listed and not looked into ended the server, and each one after it."""
+    mine = accounts(tmp_path)
+    false = tmp_path / "workspace/.before-restore-x"
+    (false / "tea").mkdir(parents=True)
+    (tmp_path / "workspace/.restore-link").symlink_to(false)
+    (tmp_path / "workspace/.restore-file").touch()
+    for each in (false, false / "tea"):
+        os.chown(each, uid_of(1), uid_of(1))
+    assert await mine.take(SHOP) == 1
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 async def test_where_there_are_none_all_share_one_and_it_says_why(
     tmp_path: Path, launcher: FakeLauncher, *, wanted: bool
@@ -94,15 +107,15 @@ async def test_where_there_are_none_all_share_one_and_it_says_why(
     mine = accounts(tmp_path, wanted=wanted)
     (tmp_path / "workspace/tea").mkdir()
     assert await mine.none_because() == ("the engine gives 65536 ids" if wanted else "APPX_PROJECT_UIDS is off")
-    assert (await mine.take(TEA), await mine.make_spare(), "tea" in await mine.foreign()) == (None, None, False)
+    assert (await mine.take(TEA), await mine.make_spare(), await mine.foreign("tea")) == (None, None, False)
     assert launcher.given == set()
 
 
 async def test_what_is_in_the_workspace_becomes_part_of_no_new_project(tmp_path: Path, launcher: FakeLauncher) -> None:
     mine = accounts(tmp_path)
     (tmp_path / "workspace/tea").symlink_to("nowhere")
-    assert "tea" in await mine.foreign()
-    assert "shop" not in await mine.foreign()
+    assert await mine.foreign("tea")
+    assert not await mine.foreign("shop")
 
 
 async def test_the_spare_one_is_started_at_once_and_given_next(tmp_path: Path, launcher: FakeLauncher) -> None:

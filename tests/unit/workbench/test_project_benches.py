@@ -98,6 +98,28 @@ async def test_after_a_start_only_those_with_containers_are_told_of(both: tuple[
         tasks.cancel_scope.cancel()
 
 
+async def test_a_defect_in_what_goes_on_in_the_background_ends_nothing(
+    both: tuple[Place, ProjectBenches], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, benches = both
+    benches.accounts.give(TEA, 1)
+    tried: list[str] = []
+
+    async def breaks(*_: object) -> None:
+        tried.append("it")
+        raise PermissionError("what nobody thought of")
+
+    monkeypatch.setattr(ProjectAccounts, "make_spare", breaks)
+    monkeypatch.setattr(type(benches.accounts.launcher), "has_apps", breaks)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(benches.keep)
+        with anyio.fail_after(10):
+            while len(tried) < 2:  # noqa: ASYNC110
+                await anyio.sleep(0.02)
+        assert await who(benches, TEA) == "account 1"
+        tasks.cancel_scope.cancel()
+
+
 async def test_the_status_notes_that_projects_share_a_uid(both: tuple[Place, ProjectBenches]) -> None:
     place, benches = both
     assert (await benches.status()).notes == ()
