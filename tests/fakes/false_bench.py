@@ -74,6 +74,8 @@ LIES: dict[str, Lie] = {
     "an answer that does not end": endless(b"a" * BLOCK),
     "a line that does not end": endless(b"a" * BLOCK, b'{"output": "'),
     "a frame of 4 GiB": endless(b"\xff" * BLOCK),
+    "a redirection": whole(b"", b"302 Found\r\nlocation: :https:xn--"),
+    "a redirection of another kind": whole(b"", b"307 Found\r\nlocation: //0xn--%zz"),
     "a packed answer": whole(b"", b"200 OK\r\ncontent-encoding: gzip"),
     "headers without end": silent(b"HTTP/1.1 200 OK\r\n" + b"x: " + b"y" * 500_000),
 }

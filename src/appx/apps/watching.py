@@ -29,6 +29,9 @@ BATCH_SECONDS = 0.2
 HELD, PER_SECOND = 200, 200
 """Events that are held for a reader, and that one gets in a second: what podman says waits."""
 
+AT_ONCE, REST_SECONDS = 50, 0.01
+"""Lines of podman's that are read before others have their turn: a false podman says as many as it likes."""
+
 FOLLOW_SECONDS = 24 * 3600.0
 INSPECT_SECONDS = 10.0
 LOOKED_AT = 20
@@ -86,8 +89,10 @@ class Watching:
             splitter = Splitter()
 
             async def take(stream: Stream, data: bytes, splitter: Splitter = splitter) -> None:
-                for line in splitter.add(data) if stream == "stdout" else ():
+                for number, line in enumerate(splitter.add(data) if stream == "stdout" else ()):
                     await self._add(event_in(line))
+                    if number % AT_ONCE == AT_ONCE - 1:
+                        await anyio.sleep(REST_SECONDS)
 
             line = lines.follow_events(self._project, self._last // NANO)
             try:

@@ -2,6 +2,7 @@
 
 import struct
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from appx.egress.refused import RefusedNames
 from appx.kit.peers import Address, Whose, owner
 
 PORT = 4053
-AT_ONCE = 256
-"""Questions that wait for others' answers. More are not answered, and asked again."""
+AT_ONCE, OF_ONE = 1_024, 128
+"""Questions that wait for others' answers, in all and of one account, and as many connections. More are not answered,
+and asked again."""
 
 ANSWER_SECONDS = 4.0
 IDLE_SECONDS = 30.0
@@ -43,7 +45,7 @@ class Resolver:
         self._refused = refused
         self._port = port
         self._upstream = upstream
-        self._places = anyio.Semaphore(AT_ONCE)
+        self._asking: Counter[int | None] = Counter()
         self._sending = anyio.Lock()
         self._whose = whose
 
@@ -59,15 +61,23 @@ class Resolver:
 
     async def _listen(self, datagrams: UDPSocket, tasks: TaskGroup) -> None:
         async for question, peer in datagrams:
-            try:
-                self._places.acquire_nowait()
-            except anyio.WouldBlock:
-                continue
-            tasks.start_soon(self._answer_datagram, datagrams, question, peer)
-
-    async def _answer_datagram(self, datagrams: UDPSocket, question: bytes, peer: Address) -> None:
-        try:
             uid = self._whose("udp", peer, ("127.0.0.1", self._port))
+            if self._take(uid):
+                tasks.start_soon(self._answer_datagram, datagrams, question, peer, uid)
+
+    def _take(self, uid: int | None) -> bool:
+        """Whether there is a place for one more of this account."""
+        if self._asking[uid] >= OF_ONE or self._asking.total() >= AT_ONCE:
+            return False
+        self._asking[uid] += 1
+        return True
+
+    def _give_back(self, uid: int | None) -> None:
+        self._asking[uid] -= 1
+        self._asking += Counter()  # without those that are at 0
+
+    async def _answer_datagram(self, datagrams: UDPSocket, question: bytes, peer: Address, uid: int | None) -> None:
+        try:
             reply = await self._reply(question, uid, _by_datagram)
             if reply is not None:
                 async with self._sending:
@@ -75,12 +85,14 @@ class Resolver:
         except OSError:  # the asker is gone
             pass
         finally:
-            self._places.release()
+            self._give_back(uid)
 
     async def _talk(self, stream: SocketStream) -> None:
         """Questions by TCP: each has its length before it."""
         async with stream:
             uid = caller(stream, self._port, self._whose)
+            if not self._take(uid):
+                return
             try:
                 while True:
                     with anyio.fail_after(IDLE_SECONDS):
@@ -91,6 +103,8 @@ class Resolver:
                     await stream.send(struct.pack("!H", len(reply)) + reply)
             except (OSError, TimeoutError, anyio.EndOfStream, anyio.BrokenResourceError):
                 return
+            finally:
+                self._give_back(uid)
 
     async def _reply(self, question: bytes, uid: int | None, ask: Ask) -> bytes | None:
         found = names.answer(question, self._policies.of(uid), names.table(self._hosts.read_text()))

@@ -141,20 +141,25 @@ class ProjectBenches:
 
     async def _watch(self, account: int) -> None:
         """Until it ends for want of work: then the next who asks begins anew."""
-        pause = 0.0
         try:
-            while self.accounts.working(account):
-                began = anyio.current_time()
-                if await self._benches[account].ended():
-                    return
-                lasted = anyio.current_time() - began
-                pause = 0.0 if lasted > LONGEST_PAUSE else min(max(AGAIN_SECONDS, 2 * pause), LONGEST_PAUSE)
-                await anyio.sleep(pause)
-                if self.accounts.working(account):
-                    logger.warning("the workbench of account %d ended; its apps are started again", account)
-                    await self._lost.send(self._benches[account])
+            await self._tell_of_ends(account)
+        except Exception:  # a defect ends no server
+            logger.exception("the workbench of account %d is not watched", account)
         finally:
             self._watched.discard(account)
+
+    async def _tell_of_ends(self, account: int) -> None:
+        pause = 0.0
+        while self.accounts.working(account):
+            began = anyio.current_time()
+            if await self._benches[account].ended():
+                return
+            lasted = anyio.current_time() - began
+            pause = 0.0 if lasted > LONGEST_PAUSE else min(max(AGAIN_SECONDS, 2 * pause), LONGEST_PAUSE)
+            await anyio.sleep(pause)
+            if self.accounts.working(account):
+                logger.warning("the workbench of account %d ended; its apps are started again", account)
+                await self._lost.send(self._benches[account])
 
     async def _tell_of_the_shared(self) -> None:
         async for bench in self._shared.restarted():
@@ -196,7 +201,10 @@ class ProjectBenches:
 
                 async def hold() -> None:
                     while True:
-                        await bench.ended(hold=True)
+                        try:
+                            await bench.ended(hold=True)
+                        except Exception:  # a defect ends no server
+                            logger.exception("the spare workbench %d", spare)
                         await anyio.sleep(AGAIN_SECONDS)
 
                 tasks.start_soon(hold)

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,12 +73,8 @@ class RemoteBench:
         self._socket = socket
         self._patience = patience
         self._wake = wake
-        self._http = httpx2.AsyncClient(
-            transport=UnixTransport(socket),
-            base_url="http://workbench",
-            timeout=SILENCE_SECONDS,
-            trust_env=False,
-        )
+        # No client: one looks into redirections, keeps cookies, and fails in its own ways.
+        self._http = UnixTransport(socket)
         self.tree: FileTree = RemoteTree(self._asked)
 
     async def aclose(self) -> None:
@@ -235,12 +231,14 @@ class RemoteBench:
         content: bytes | AsyncIterable[bytes] | None,
         limit: float | None,
     ) -> AsyncIterator[Answer]:
-        timeout = httpx2.USE_CLIENT_DEFAULT if limit is None else None
+        timeout = httpx2.Timeout(SILENCE_SECONDS if limit is None else None).as_dict()
+        request = httpx2.Request(
+            method, f"http://workbench{path}", params=query, content=content, extensions={"timeout": timeout}
+        )
         sends_long = isinstance(content, AsyncIterable)
-        async with AsyncExitStack() as stack:
-            with within(math.inf if sends_long or limit is not None else SILENCE_SECONDS):
-                asking = self._http.stream(method, path, params=query, content=content, timeout=timeout)
-                response = await stack.enter_async_context(asking)
+        with within(math.inf if sends_long or limit is not None else SILENCE_SECONDS):
+            response = await self._http.handle_async_request(request)
+        async with aclosing(response):
             answer = Answer(response)
             if response.status_code == 400:
                 raise wire.error_in(await answer.read(wire.SAID))

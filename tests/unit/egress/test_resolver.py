@@ -3,7 +3,7 @@
 import json
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -12,33 +12,36 @@ import dns.rcode
 import pytest
 
 from appx.domain.egress import Egress
-from appx.egress import policies
+from appx.egress import policies, resolver
 from appx.egress.policies import Policies
 from appx.egress.refused import RefusedNames, read
 from appx.egress.resolver import Resolver
+from appx.kit.peers import Whose
 from tests.ports import free_port
 
 pytestmark = pytest.mark.anyio
 
-WHO = 2_001
+WHO, OTHER = 2_001, 2_002
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, egress: Egress) -> AsyncIterator[tuple[int, RefusedNames]]:
-    policies.write(tmp_path / "egress.json", {WHO: egress})
+async def running(
+    tmp_path: Path, egress: Egress, whose: Whose = lambda protocol, peer, here: WHO
+) -> AsyncIterator[tuple[int, RefusedNames]]:
+    policies.write(tmp_path / "egress.json", {WHO: egress, OTHER: egress})
     (tmp_path / "resolv.conf").write_text("")
     (tmp_path / "hosts").write_text("203.0.113.10 web.example\n")
     port, refused = free_port(), RefusedNames(tmp_path / "refused.json")
-    resolver = Resolver(
+    service = Resolver(
         policies=Policies(tmp_path / "egress.json"),
         refused=refused,
         upstream=tmp_path / "resolv.conf",
         hosts=tmp_path / "hosts",
         port=port,
-        whose=lambda protocol, peer, here: WHO,
+        whose=whose,
     )
     async with anyio.create_task_group() as tasks:
-        await tasks.start(resolver.run)
+        await tasks.start(service.run)
         yield port, refused
         tasks.cancel_scope.cancel()
 
@@ -74,6 +77,37 @@ async def test_a_stream_carries_more_than_one_question(tmp_path: Path) -> None:
             await stream.send(framed)
             (length,) = struct.unpack("!H", await stream.receive(2))
             assert "203.0.113.10" in dns.message.from_wire(await stream.receive(length)).to_text()
+
+
+async def test_one_account_takes_no_places_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By questions whose name server stays silent, and by connections that ask nothing."""
+
+    async def silent(_question: bytes, _server: str) -> bytes:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    monkeypatch.setattr(resolver, "_by_datagram", silent)
+    monkeypatch.setattr(resolver, "AT_ONCE", 12)
+    monkeypatch.setattr(resolver, "OF_ONE", 8)
+    async with AsyncExitStack() as stack:
+        evil = await stack.enter_async_context(await anyio.create_udp_socket(local_host="127.0.0.1"))
+        mine = evil.extra(anyio.abc.SocketAttribute.local_port)
+        port, _ = await stack.enter_async_context(
+            running(
+                tmp_path,
+                Egress(policy="open"),
+                lambda protocol, peer, here: WHO if protocol == "tcp" or peer[1] == mine else OTHER,
+            )
+        )
+        (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.1\n")
+        for number in range(50):
+            await evil.sendto(dns.message.make_query(f"x{number}.evil.example", "A").to_wire(), "127.0.0.1", port)
+        for _ in range(8):
+            await stack.enter_async_context(await anyio.connect_tcp("127.0.0.1", port))
+        last = await stack.enter_async_context(await anyio.connect_tcp("127.0.0.1", port))
+        with anyio.fail_after(5), suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+            await last.receive()
+        assert await code(port, "web.example") == "NOERROR"
 
 
 async def test_what_is_refused_is_in_the_log(tmp_path: Path) -> None:

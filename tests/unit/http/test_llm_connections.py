@@ -82,6 +82,24 @@ async def test_one_whose_reader_takes_nothing_is_broken_off(monkeypatch: pytest.
                 await anyio.sleep(0.05)
 
 
+async def test_those_of_one_project_are_not_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    uids = iter([2_001, 2_001, 2_002, 2_001])
+    monkeypatch.setattr(connections, "owner", lambda *_: next(uids))
+    monkeypatch.setattr(connections, "OF_ONE", 1)
+    async with (
+        serving(slow) as (port, _),
+        await anyio.connect_tcp("127.0.0.1", port) as first,
+        await anyio.connect_tcp("127.0.0.1", port) as second,
+    ):
+        assert await ended(second)
+        async with await anyio.connect_tcp("127.0.0.1", port) as other:
+            for each in (first, other):
+                await each.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert (await each.receive()).startswith(b"HTTP/1.1 204")
+        async with await anyio.connect_tcp("127.0.0.1", port) as third:
+            assert await ended(third)
+
+
 async def test_one_too_many_is_broken_off_and_the_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
     async with (

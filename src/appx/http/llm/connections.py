@@ -5,7 +5,12 @@ import asyncio
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-MAX_CONNECTIONS = 256
+from appx.gateway.place import account_of
+from appx.kit.peers import owner
+
+MAX_CONNECTIONS, OF_ONE = 512, 64
+"""Of all apps, and of those of one project. A project may have eight requests at once."""
+
 LOOK_SECONDS = 30.0
 
 
@@ -16,11 +21,15 @@ class Watched(HttpToolsProtocol):
     """
 
     _look_again: asyncio.TimerHandle | None = None
+    uid: int | None = None
+    """Of the account that connected."""
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
+        if self.client is not None and self.server is not None and self.server[1] is not None:
+            self.uid = owner("tcp", self.client, (self.server[0], self.server[1]))
+        if len(self.connections) > MAX_CONNECTIONS or self._of_the_same() > OF_ONE:
             transport.abort()
             return
         self._look_again = self.loop.call_later(LOOK_SECONDS, self._look, None, 0)
@@ -30,6 +39,12 @@ class Watched(HttpToolsProtocol):
         if self._look_again is not None:
             self._look_again.cancel()
         super().connection_lost(exc)
+
+    def _of_the_same(self) -> int:
+        """Where all projects share one uid, it has them all."""
+        if self.uid is None or account_of(self.uid) is None:
+            return 0
+        return sum(isinstance(each, Watched) and each.uid == self.uid for each in self.connections)
 
     def _look(self, last: object, waited: int) -> None:
         """``last``, ``waited``: the request and the bytes not taken, as they were at the last look."""
