@@ -3,8 +3,8 @@
 import logging
 import secrets
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -37,7 +37,8 @@ CLEAN_SECONDS = 60.0
 class Projects:
     """A record in the database, a directory on the workbench, sessions.
 
-    One is made or deleted at a time; nobody waits for the workbench of another that is there, which may be silent.
+    One is made at a time; nobody waits for what goes on with another that is there: its workbench may be silent, its
+    turns may not end, and to remove it may take minutes.
     """
 
     def __init__(
@@ -53,7 +54,8 @@ class Projects:
         """``end_apps``: ends what goes on with the apps of a project that is deleted."""
         self._end_apps = end_apps
         self._beginnings = beginnings
-        self._filling: set[ProjectId] = set()
+        self._being_made: set[ProjectId] = set()
+        """Those that are not whole, and have a record that says that they are to be removed."""
         self._egress = egress
         self._database = database
         self._workbench = beginnings.workbench
@@ -72,14 +74,11 @@ class Projects:
     async def run(self) -> None:
         """Remove what deletes left that failed, or that a crash cut off. Until cancelled."""
         while True:
-            async with self._changing:
-                for project in await self._database.read(rows.deleting):
-                    if project in self._filling:
-                        continue
-                    try:
-                        await self._clean(project)
-                    except AppxError as error:
-                        logger.warning("%s is deleted, but something of it stays: %s", project, error)
+            for project in await self._database.read(rows.deleting):
+                try:
+                    await self._clean_left(project)
+                except AppxError as error:
+                    logger.warning("%s is deleted, but something of it stays: %s", project, error)
             await anyio.sleep(CLEAN_SECONDS)
 
     async def notes(self) -> tuple[str, ...]:
@@ -111,17 +110,24 @@ class Projects:
                 return found
 
     async def _make(self, name: str, deployment: Deployment | None, beginning: Beginning | None) -> Project | None:
-        """None when somebody else has made it meanwhile."""
-        async with self._changing:
-            if await self._database.read(lambda db: rows.by_name(db, name)) is not None:
-                return None
-            project = await self._prepare(name, deployment)
-            if beginning is None:
-                return await self._finish(project)
-            await self._beginnings.check_empty(project.id)
-            await self._database.write(lambda db: rows.reserve_filling(db, project))
-            self._filling.add(project.id)
-        return await self._filled(project, beginning)
+        """None when somebody else has made or deleted it meanwhile."""
+        for left in await self._database.read(lambda db: rows.deleting(db, name)):
+            if left in self._being_made:
+                raise Conflict(BEING_MADE.format(left))
+            await self._clean_left(left)
+        with ExitStack() as until_whole:
+            async with self._changing:
+                if await self._database.read(lambda db: rows.by_name(db, name) or rows.deleting(db, name)):
+                    return None
+                project_id = await self._free_id(slug(name))
+                self._being_made.add(project_id)
+                until_whole.callback(self._being_made.discard, project_id)
+                project = await self._prepare(project_id, name, deployment)
+                if beginning is None:
+                    return await self._finish(project)
+                await self._beginnings.check_empty(project_id)
+                await self._database.write(lambda db: rows.reserve_filling(db, project))
+            return await self._filled(project, beginning)
 
     async def get(self, project: ProjectId) -> Project:
         """Raises NotFound."""
@@ -148,19 +154,33 @@ class Projects:
         """
         for scope in self._asking.pop(project, set()):
             scope.cancel()
-        async with self._alone_with(project), self._changing:
-            self._alone.pop(project, None)  # who waits finds no record
-            if not await self._database.read(lambda db: rows.taken(db, project)):
-                raise NotFound("project not found")
-            if project in self._filling:
-                raise Conflict(BEING_MADE.format(project))
+        async with self._alone_with(project):
+            async with self._changing:  # one that is just being made is there then
+                if not await self._database.read(lambda db: rows.taken(db, project)):
+                    raise NotFound("project not found")
+                if project in self._being_made:
+                    raise Conflict(BEING_MADE.format(project))
             with suppress(NoSpace):  # on a full disk what follows makes room
                 await self._sessions.delete_all(project, lambda db: rows.mark_deleted(db, project))
             await self._end_apps(project)
             await self._clean(project)
 
-    def _alone_with(self, project: ProjectId) -> anyio.Lock:
-        return self._alone.setdefault(project, anyio.Lock())
+    @asynccontextmanager
+    async def _alone_with(self, project: ProjectId) -> AsyncIterator[None]:
+        """Before ``_changing``, never while that is held."""
+        lock = self._alone.setdefault(project, anyio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked():
+                self._alone.pop(project, None)
+
+    async def _clean_left(self, project: ProjectId) -> None:
+        """What stays of a deleted one."""
+        async with self._alone_with(project):
+            if project not in self._being_made and project in await self._database.read(rows.deleting):
+                await self._clean(project)
 
     async def _clean(self, project: ProjectId) -> None:
         """What it ran, its directory, and last the mark that there is something to remove.
@@ -209,16 +229,11 @@ class Projects:
             await self._database.write(lambda db: _redeploy(db, project.id, deployment, leased))
             return True
 
-    async def _prepare(self, name: str, deployment: Deployment | None) -> Project:
+    async def _prepare(self, project_id: ProjectId, name: str, deployment: Deployment | None) -> Project:
         """The directory first: a crash before the record leaves a directory that the next try takes over.
 
         Where the project has an account of its own, that is reserved before: a crash leaves what is wiped later.
         """
-        for left in await self._database.read(lambda db: rows.deleting(db, name)):
-            if left in self._filling:
-                raise Conflict(BEING_MADE.format(left))
-            await self._clean(left)
-        project_id = await self._free_id(slug(name))
         account = await self._accounts.take(project_id)
         made = Project(
             id=project_id, name=name, created_at=clock.now(), directory="", deployment=deployment, account=account
@@ -245,11 +260,8 @@ class Projects:
                 return await self._finish(project)
         except AppxError:
             with suppress(AppxError):  # else ``run`` does it
-                async with self._changing:
-                    await self._clean(project.id)
+                await self._clean(project.id)
             raise
-        finally:
-            self._filling.discard(project.id)
 
     async def _finish(self, project: Project) -> Project:
         leased = await self._due(project.id, project.deployment, project.account)
