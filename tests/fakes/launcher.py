@@ -11,7 +11,10 @@ from anyio.abc import SocketAttribute, SocketStream
 
 @dataclass(slots=True)
 class FakeLauncher:
-    """``start`` is called with the number of an account that is to be started. ``asked``: all requests."""
+    """``start`` is called with the number of an account that is to be started. ``asked``: all requests.
+
+    ``may_wipe``: wipes wait for it.
+    """
 
     most: int | str = 3
     given: set[int] = field(default_factory=set)
@@ -19,6 +22,7 @@ class FakeLauncher:
     asked: list[str] = field(default_factory=list)
     fails: str = ""
     start: Callable[[int], None] = lambda _: None
+    may_wipe: anyio.Event | None = None
 
     @asynccontextmanager
     async def serving(self, socket: Path) -> AsyncIterator[Path]:
@@ -32,6 +36,8 @@ class FakeLauncher:
             assert stream.extra(SocketAttribute.family)
             line = (await stream.receive()).decode().strip()
             self.asked.append(line)
+            if line.startswith("wipe") and self.may_wipe is not None:
+                await self.may_wipe.wait()
             await stream.send(f"{self._answer(line)}\n".encode())
 
     def _answer(self, line: str) -> str:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from appx.backup.make import make
@@ -78,6 +79,31 @@ async def test_a_deleted_project_is_wiped_before_its_account_is_free(place: Plac
         assert await who(api, await api.session("Late")) == "account 2"
     asked = place.launcher.asked
     assert asked.index("wipe 2") < len(asked) - asked[::-1].index("give 2") - 1
+
+
+async def test_one_that_is_wiped_for_minutes_holds_up_nobody_else(place: Place) -> None:
+    place.launcher.may_wipe = anyio.Event()
+    async with served(place) as api, anyio.create_task_group() as tasks:
+        for name in ("Huge", "Shop"):
+            await api.session(name)
+        answers: dict[str, str] = {}
+
+        async def ask(what: str, method: str, path: str, body: object = None) -> None:
+            answers[what] = (await api.ok(method, path, body)).get("id", "done")
+
+        tasks.start_soon(ask, "deleted", "DELETE", "/v1/projects/huge")
+        with anyio.fail_after(20):
+            while "wipe 1" not in place.launcher.asked:  # noqa: ASYNC110
+                await anyio.sleep(0.02)
+            tasks.start_soon(ask, "of the same name", "POST", "/v1/projects", {"name": "Huge"})
+            assert (await api.ok("POST", "/v1/projects", {"name": "Blog"}))["id"] == "blog"
+            tasks.start_soon(ask, "another", "DELETE", "/v1/projects/shop")
+            while "wipe 2" not in place.launcher.asked:  # noqa: ASYNC110
+                await anyio.sleep(0.02)
+        assert answers == {}, "who wants the same name waits"
+        place.launcher.may_wipe.set()
+    assert answers.pop("of the same name").startswith("huge")
+    assert answers == {"deleted": "done", "another": "done"}
 
 
 async def test_a_project_that_could_not_be_made_leaves_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
