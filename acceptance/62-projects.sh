@@ -16,6 +16,7 @@ main() {
 	processes_of_the_other
 	containers_of_the_other
 	the_launcher
+	names_in_the_workspace
 	its_workbench_comes_back
 	a_delete_leaves_nothing
 	a_second_owner_finds_nothing
@@ -186,6 +187,18 @@ print(answer)
 sys.exit(answer.startswith("failed"))' "$1"
 }
 
+# Everybody may make some there. The server starts anew with the directory further below.
+names_in_the_workspace() {
+	as_other sh -c 'mkdir /workspace/.restore-verify && touch /workspace/.restore-verify/a && chmod 0744 /workspace/.restore-verify'
+	as_other python3 -c 'import os
+os.chdir("/workspace")
+open("verify-taken", "w").close()
+for n in range(65536): os.link("verify-taken", f"verify-taken-{n:04x}")'
+	new_project verify-taken
+	gives "where an agent has taken all short ids, a new project gets a longer one" '^verify-taken-[0-9a-f]{16}$' echo "$project"
+	as_other find /workspace -maxdepth 1 -name 'verify-taken*' -type f -delete
+}
+
 its_workbench_comes_back() {
 	as_account "$owner" pkill -KILL -f '/appx workbench'
 	soon "a project's workbench that is killed is back" 30 turn "$victim" "$session" "run: cat secret.txt"
@@ -204,6 +217,7 @@ a_delete_leaves_nothing() {
 	gives "no process of it is left, of whatever uid" '^$' processes_of "$owner"
 	gives "no file of it is left" '^$' files_of "$owner"
 	must "nor its directory, into which it had let another" not as_root test -e "/workspace/$victim"
+	refused "nor is its home open to another, for whoever gets it next" "Permission denied" as_other mkdir "/home/$owner/.config"
 	gives "no shared memory and no queue of it is left" '^$' objects_of "$owner"
 	must "the other project still works" turn "$other" "$other_session" "run: podman ps"
 }
@@ -212,7 +226,8 @@ a_delete_leaves_nothing() {
 a_second_owner_finds_nothing() {
 	own_container "the next project with that account finds nothing" || return 0
 	as_appx kill -KILL "$(as_root s6-svstat -o pid /run/service/server)"
-	soon "the server is back" 30 is_ready
+	soon "the server is back, also with an agent's directory that looks like a restore's" 30 is_ready
+	as_other rm -r /workspace/.restore-verify
 	new_project verify-heir
 	new_session
 	gives "a new project gets the account of the deleted one" "^$owner\$" account_of "$project"
