@@ -18,7 +18,7 @@ from pydantic_ai.messages import (
     ToolCallPartDelta,
 )
 from pydantic_ai.usage import RequestUsage
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from appx.domain.deltas import CallDelta, Delta, TextDelta, ThinkingDelta
 from appx.domain.ids import CallId
@@ -29,6 +29,13 @@ from appx.models.model import ModelFailed, OnDelta
 MAX_REPLY = 4_000_000
 """Characters. The longest replies that a model may give have about a tenth of it."""
 
+MAX_LEVELS = 100
+"""Of objects and lists within each other, in the arguments of a call. About 195 can be stored and read again."""
+
+MAX_TOKENS = 1_000_000_000
+"""Of a kind, in one reply. No model has so many; a provider may say anything, and the ledger adds it up."""
+
+TOO_DEEP = f"they have more than {MAX_LEVELS} levels of objects and lists within each other"
 CUT_OFF = "the reply ended at its limit of tokens in the middle of them"
 
 
@@ -144,21 +151,40 @@ def _call(part: ToolCallPart, call_id: CallId, *, cut: bool) -> ToolCall:
 
 def _arguments(args: str | Mapping[str, object] | None) -> tuple[Mapping[str, object], str]:
     """The arguments, or why they cannot be read."""
-    if args is None or not args:
+    if not args:
         return {}, ""
-    if not isinstance(args, str):
-        return dict(args), ""
     try:
-        arguments = json.loads(args, strict=False)
-    except (ValueError, RecursionError) as error:
+        found = json.loads(args, strict=False) if isinstance(args, str) else dict(args)
+    except RecursionError:
+        return {}, TOO_DEEP
+    except ValueError as error:
         return {}, f"they are not JSON ({error})"
-    if not isinstance(arguments, dict):
+    if not isinstance(found, dict):
         return {}, "they are not a JSON object"
+    problem = _unstorable(found)
+    return ({}, problem) if problem else (found, "")
+
+
+def _unstorable(arguments: dict[str, object]) -> str:
+    """Why the log could not keep them, or not be read again with them; empty when it can."""
+    if _is_deeper(arguments, MAX_LEVELS):
+        return TOO_DEEP
     try:
-        to_json(arguments)
+        from_json(to_json(arguments))
     except ValueError:
-        return {}, "they cannot be stored: they are nested too deeply, or hold half a surrogate pair"
-    return arguments, ""
+        return "they cannot be stored: they hold half a surrogate pair, or a number of thousands of digits"
+    return ""
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    """Whether more than ``levels`` objects and lists stand within each other. It does not call itself: they may be many."""
+    inside = [value]
+    for _ in range(levels + 1):
+        outer = [each for each in inside if isinstance(each, dict | list | tuple)]
+        inside = [part for each in outer for part in (each.values() if isinstance(each, dict) else each)]
+        if not outer:
+            return False
+    return True
 
 
 def _whole(text: str) -> str:
@@ -174,7 +200,8 @@ def _signature(**fields: object) -> str | None:
 
 def usage_of(usage: RequestUsage, info: ModelInfo) -> Usage:
     """What the provider counted, with its price."""
-    read, write, output = usage.cache_read_tokens, usage.cache_write_tokens, usage.output_tokens
-    fresh = max(0, usage.input_tokens - read - write)
+    counts = (usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens, usage.output_tokens)
+    given, read, write, output = (min(max(0, each), MAX_TOKENS) for each in counts)
+    fresh = max(0, given - read - write)
     cost = info.cost(fresh=fresh, output=output, cache_read=read, cache_write=write)
     return Usage(input=fresh, output=output, cache_read=read, cache_write=write, cost=cost)

@@ -140,12 +140,17 @@ class EgressPolicies:
         return await self.get(project)
 
     async def refusals(self, project: ProjectId) -> list[Refusal]:
-        """Of the last day, the newest first; of all who share the account. Raises NotFound, Unavailable."""
+        """Of the last day, the newest first; of all who share the account, and not of who had it before.
+
+        Raises NotFound, Unavailable.
+        """
         mine = (await self.get(project)).account
         if self._rules is None:
             return []
-        found = [*await self._rules.refusals(mine.name), *refused_names.read(self._refused, mine.uid)]
-        return sorted(found, key=lambda each: each.last, reverse=True)
+        made = await self._database.read(lambda db: rows.by_id(db, project))
+        own = 0.0 if made is None or made.account is None else made.created_at.timestamp()
+        names = [each for each in refused_names.read(self._refused, mine.uid) if each.last >= own]
+        return sorted([*await self._rules.refusals(mine.name), *names], key=lambda each: each.last, reverse=True)
 
     async def _enforce(self) -> None:
         assert self._rules is not None

@@ -1,7 +1,6 @@
 """What is still to be said when a turn ends early: a pure function, the same after a stop and after a crash."""
 
 from collections.abc import Iterable, Sequence
-from typing import TypeGuard
 
 from appx.domain.conversation import INTERRUPTED
 from appx.domain.events import (
@@ -30,16 +29,17 @@ def open_turn(events: Iterable[Event]) -> TurnId | None:
     """The turn that has not ended, if there is one."""
     turn: TurnId | None = None
     for event in events:
-        if isinstance(event, TurnStarted) or is_manual_compaction(event):
-            turn = event.turn
-        elif isinstance(event, TurnEnded):
-            turn = None
+        turn = None if isinstance(event, TurnEnded) else begins(event) or turn
     return turn
 
 
-def is_manual_compaction(event: Event) -> TypeGuard[CompactionStarted]:
-    """It is a turn of its own, in which nothing is said."""
-    return isinstance(event, CompactionStarted) and event.reason == "manual"
+def begins(event: Event) -> TurnId | None:
+    """The turn that ``event`` is the beginning of. A manual compaction is one, in which nothing is said."""
+    match event:
+        case TurnStarted(turn=turn) | CompactionStarted(turn=turn, reason="manual"):
+            return turn
+        case _:
+            return None
 
 
 def closing(  # noqa: PLR0913  by name, all of them

@@ -12,10 +12,14 @@ _DRAFT: TypeAdapter[tuple[ModelRef, tuple[Block, ...]]] = TypeAdapter(tuple[Mode
 
 
 def encode_event(event: Event) -> str:
-    return _EVENT.dump_json(event).decode()
+    """Raises ValueError for what could not be read again: one such fact would take its whole log with it."""
+    text = _EVENT.dump_json(event)
+    _EVENT.validate_json(text)
+    return text.decode()
 
 
-def decode_event(text: str) -> Event:
+def decode_event(text: str | bytes) -> Event:
+    """Raises ValueError."""
     return _EVENT.validate_json(text)
 
 

@@ -1,7 +1,8 @@
 """The sessions in the database: rows, records, drafts, as SQL."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from datetime import datetime
 
 from appx.domain.events import Event, ModelReplied, Record, TurnEnded
@@ -9,6 +10,12 @@ from appx.domain.ids import ProjectId, Seq, SessionId, TurnId
 from appx.domain.messages import Block, ModelRef
 from appx.sessions.codec import decode_draft, decode_event, encode_draft, encode_event
 from appx.sessions.row import SessionRow
+
+PART_BYTES = 1 << 20
+"""Of a log that is read at once: the database has one reader, and others wait for it."""
+
+RECORDS = "SELECT seq, at, CAST(event AS BLOB) AS event FROM records WHERE session_id = ?"
+"""As bytes: of a text that is no UTF-8, SQLite would say that the whole database does not work."""
 
 
 def insert(db: sqlite3.Connection, row: SessionRow) -> bool:
@@ -51,12 +58,26 @@ def delete_all(db: sqlite3.Connection, project: ProjectId) -> None:
     db.execute("DELETE FROM sessions WHERE project_id = ?", (project,))
 
 
-def records(db: sqlite3.Connection, session: SessionId) -> list[Record]:
-    found = db.execute("SELECT seq, at, event FROM records WHERE session_id = ? ORDER BY seq", (session,))
-    return [
-        Record(seq=Seq(each["seq"]), at=datetime.fromisoformat(each["at"]), event=decode_event(each["event"]))
-        for each in found
-    ]
+def records(db: sqlite3.Connection, session: SessionId, *, after: int) -> list[Record]:
+    """The records that follow number ``after``: as many as ``PART_BYTES`` hold, none when there are no more.
+
+    Raises ValueError, which names the record that cannot be read.
+    """
+    found: list[Record] = []
+    size = 0
+    with closing(db.execute(f"{RECORDS} AND seq > ? ORDER BY seq", (session, after))) as stored:
+        for each in stored:
+            found.append(_record(each))
+            size += len(each["event"])
+            if size >= PART_BYTES:
+                break
+    return found
+
+
+def backwards(db: sqlite3.Connection, session: SessionId) -> Iterator[Record]:
+    """The records, the newest first, each read when it is asked for. Raises ValueError."""
+    with closing(db.execute(f"{RECORDS} ORDER BY seq DESC", (session,))) as stored:
+        yield from map(_record, stored)
 
 
 def append(db: sqlite3.Connection, row: SessionRow, new: Sequence[Record]) -> None:
@@ -73,6 +94,11 @@ def append(db: sqlite3.Connection, row: SessionRow, new: Sequence[Record]) -> No
         db.execute("DELETE FROM drafts WHERE session_id = ?", (row.id,))
 
 
+def rest(db: sqlite3.Connection, session: SessionId) -> None:
+    """Say that no turn of it runs."""
+    db.execute("UPDATE sessions SET turn = NULL WHERE id = ?", (session,))
+
+
 def ends_draft(event: Event) -> bool:
     return isinstance(event, ModelReplied | TurnEnded)
 
@@ -85,8 +111,11 @@ def save_draft(db: sqlite3.Connection, session: SessionId, model: ModelRef, bloc
 
 
 def draft(db: sqlite3.Connection, session: SessionId) -> tuple[ModelRef, tuple[Block, ...]] | None:
+    """None when there is none, or none that can be read."""
     found = db.execute("SELECT draft FROM drafts WHERE session_id = ?", (session,)).fetchone()
-    return decode_draft(found["draft"]) if found else None
+    with suppress(ValueError):
+        return decode_draft(found["draft"]) if found else None
+    return None
 
 
 def _row(found: sqlite3.Row) -> SessionRow:
@@ -98,3 +127,11 @@ def _row(found: sqlite3.Row) -> SessionRow:
         message_count=found["message_count"],
         turn=TurnId(found["turn"]) if found["turn"] else None,
     )
+
+
+def _record(stored: sqlite3.Row) -> Record:
+    try:
+        at, event = datetime.fromisoformat(stored["at"]), decode_event(stored["event"])
+    except ValueError as error:
+        raise ValueError(f"record {stored['seq']} cannot be read") from error
+    return Record(seq=Seq(stored["seq"]), at=at, event=event)

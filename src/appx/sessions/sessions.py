@@ -5,22 +5,24 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from weakref import WeakValueDictionary
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from appx.domain.errors import AppxError, NoSpace, NotFound, Unavailable
+from appx.domain.errors import AppxError, Invalid, NoSpace, NotFound, Unavailable
 from appx.domain.events import Record
 from appx.domain.ids import ProjectId, Seq, SessionId, uuid7
 from appx.domain.limits import Limits, Spent
 from appx.kit import clock
 from appx.sessions import ledger, rows
-from appx.sessions.closing import closing, open_turn
 from appx.sessions.forking import forked
+from appx.sessions.interrupting import end_turn, interrupted
 from appx.sessions.ledger import By, Part
 from appx.sessions.log import SessionLog
 from appx.sessions.row import SessionRow, after
-from appx.sessions.session import STORE_AGAIN_SECONDS, OpenAgent, Session, TakeCheckpoint, last_model
+from appx.sessions.session import STORE_AGAIN_SECONDS, OpenAgent, Session, TakeCheckpoint
 from appx.store.database import Database
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,8 @@ logger = logging.getLogger(__name__)
 IDLE_SECONDS = 600.0
 
 NO_OTHER = Limits()
+
+UNREADABLE = "The log of this session is damaged: {}. Delete the session and begin another; its project is whole."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,9 @@ class Sessions:
         self._take_checkpoint = take_checkpoint
         self._live: dict[SessionId, Session] = {}
         self._drives: dict[SessionId, Drive] = {}
-        self._opening = anyio.Lock()
+        self._locks: WeakValueDictionary[tuple[ProjectId, SessionId], anyio.Lock] = WeakValueDictionary()
+        self._leaving: set[ProjectId] = set()
+        """Those of which all sessions are being deleted: nobody opens one meanwhile."""
         self._tasks: TaskGroup | None = None
         self._stopping = anyio.Event()
         self._stopped = anyio.Event()
@@ -119,7 +125,7 @@ class Sessions:
         return row
 
     async def adopt(self, project: ProjectId, records: Sequence[Record]) -> SessionRow:
-        """A new session with a log that is made already: all of it, or nothing. Raises NotFound."""
+        """A new session with a log that is made already: all of it, or nothing. Raises NotFound, Invalid."""
         new = SessionRow(id=SessionId(uuid7()), project=project, created_at=clock.now())
         row = after(new, (record.event for record in records))
 
@@ -129,7 +135,11 @@ class Sessions:
             rows.append(db, row, records)
             return True
 
-        if not await self._database.write(work):
+        try:
+            stored = await self._database.write(work)
+        except ValueError as error:
+            raise Invalid("The conversation holds something that cannot be stored. Leave it out.") from error
+        if not stored:
             raise NotFound(f"project not registered: {project}")
         return row
 
@@ -150,57 +160,90 @@ class Sessions:
         )
 
     async def get(self, project: ProjectId, session: SessionId) -> Session:
-        """The live session; it is loaded when it was not. Raises NotFound."""
-        if self._stopping.is_set():
-            raise Unavailable("The server is stopping. Try again in a moment.")
-        async with self._opening:
-            live = self._live.get(session)
-            if live is None:
-                live = await self._load(project, session)
-            if live.log.row.project != project:
-                raise NotFound("session not found")
-            live.log.used_at = anyio.current_time()
-            return live
+        """The live session; it is loaded when it was not. Raises NotFound, Unavailable when its log cannot be read."""
+        self._check_goes_on()
+        live = self._live.get(session)
+        if live is None or live.log.over:
+            async with self._alone_with(project, session):
+                live = await self._opened(project, session)
+        if live.log.row.project != project:
+            raise NotFound("session not found")
+        live.log.used_at = anyio.current_time()
+        return live
 
     async def delete(self, project: ProjectId, session: SessionId) -> None:
-        """End the running turn, then forget the session. Raises NotFound."""
-        await _end_turn(await self.get(project, session))
-        await self._remove(lambda row: row.id == session, lambda db: rows.delete(db, session))
+        """End the running turn, then forget the session, also one whose log cannot be read. Raises NotFound."""
+        self._check_goes_on()
+        if await self._database.read(lambda db: rows.find(db, project, session)) is None:
+            raise NotFound("session not found")
+        await self._end_turns(lambda row: row.id == session)
+        async with self._alone_with(project, session):
+            await self._remove(lambda row: row.id == session, lambda db: rows.delete(db, session))
+
+    async def end_turns(self, project: ProjectId) -> None:
+        """End those that run in its sessions, and return when their ends are stored, or cannot be."""
+        await self._end_turns(lambda row: row.project == project)
 
     async def delete_all(self, project: ProjectId, mark: Callable[[sqlite3.Connection], None]) -> None:
-        """End the turns of a project, then forget its sessions; ``mark`` is part of the same transaction."""
-        async with anyio.create_task_group() as tasks:
-            for live in self._live.values():
-                if live.log.row.project == project:
-                    tasks.start_soon(_end_turn, live)
+        """End the turns of a project, then forget its sessions; ``mark`` is part of the same transaction.
+
+        For a project at most once at a time.
+        """
+        await self.end_turns(project)
 
         def work(db: sqlite3.Connection) -> None:
             mark(db)
             rows.delete_all(db, project)
 
-        await self._remove(lambda row: row.project == project, work)
+        self._leaving.add(project)
+        try:
+            for lock in [lock for (whose, _), lock in self._locks.items() if whose == project]:
+                async with lock:  # who opens one now has done so then
+                    pass
+            await self._remove(lambda row: row.project == project, work)
+        finally:
+            self._leaving.discard(project)
+
+    def _check_goes_on(self) -> None:
+        if self._stopping.is_set():
+            raise Unavailable("The server is stopping. Try again in a moment.")
+
+    def _alone_with(self, project: ProjectId, session: SessionId) -> anyio.Lock:
+        """Held by who opens, puts away or deletes a session."""
+        return self._locks.setdefault((project, session), anyio.Lock())
+
+    async def _end_turns(self, which: Callable[[SessionRow], bool]) -> None:
+        async with anyio.create_task_group() as tasks:
+            for live in self._live.values():
+                if which(live.log.row):
+                    tasks.start_soon(_end_turn, live)
 
     async def _remove(self, which: Callable[[SessionRow], bool], work: Callable[[sqlite3.Connection], None]) -> None:
-        """Nobody opens a session meanwhile. When ``work`` fails, they are opened anew from what is stored."""
-        async with self._opening:
-            for live in [each for each in self._live.values() if which(each.log.row)]:
-                await live.log.close()
-                await self._end_drive(live)
-            await self._database.write(work)
+        """Nobody opens them meanwhile. When ``work`` fails, they are opened anew from what is stored."""
+        for live in [each for each in self._live.values() if which(each.log.row)]:
+            await live.log.close()
+            await self._end_drive(live)
+        await self._database.write(work)
 
     async def _end_drive(self, live: Session) -> None:
-        drive = self._drives[live.log.row.id]
-        drive.scope.cancel()
-        await drive.ended.wait()
+        if self._live.get(live.log.row.id) is live:
+            drive = self._drives[live.log.row.id]
+            drive.scope.cancel()
+            await drive.ended.wait()
 
     async def _put_idle_away(self) -> None:
         """Let go of the sessions that nobody needs; who comes next opens them from what is stored. Until cancelled."""
         while True:
             await anyio.sleep(self._idle_seconds / 4)
-            async with self._opening:
-                for live in [each for each in self._live.values() if each.log.idle(self._idle_seconds)]:
+            for live in [each for each in self._live.values() if each.log.idle(self._idle_seconds)]:
+                async with self._alone_with(live.log.row.project, live.log.row.id):
                     if await live.log.put_away(self._idle_seconds):
                         await self._end_drive(live)
+
+    async def _opened(self, project: ProjectId, session: SessionId) -> Session:
+        if project in self._leaving:
+            raise Unavailable("The project is being deleted. Ask again in a moment.")
+        return self._live.get(session) or await self._load(project, session)
 
     async def _load(self, project: ProjectId, session: SessionId) -> Session:
         if self._tasks is None:
@@ -231,7 +274,13 @@ class Sessions:
             drive.ended.set()
 
     async def _log(self, row: SessionRow) -> SessionLog:
-        records = await self._database.read(lambda db: rows.records(db, row.id))
+        """Raises Unavailable when it cannot be read."""
+        records: list[Record] = []
+        try:
+            while more := await self._database.read(partial(rows.records, session=row.id, after=len(records))):
+                records += more
+        except ValueError as error:
+            raise Unavailable(UNREADABLE.format(error)) from error
         return SessionLog(database=self._database, row=row, records=records)
 
     async def _end_interrupted(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -243,24 +292,31 @@ class Sessions:
             left = [row for row in left if not await self._ended(row)]
 
     async def _ended(self, row: SessionRow) -> bool:
-        async with self._opening:
-            try:
+        try:
+            async with self._alone_with(row.project, row.id):
                 if row.id not in self._live:  # else its turn was ended when it was opened
-                    await self._interrupt(await self._log(row))
-            except AppxError as error:
-                logger.error("the interrupted turn of session %s cannot be ended: %s", row.id, error)  # noqa: TRY400
-                return False
-            return True
+                    await self._end_interrupted_turn(row)
+        except AppxError as error:
+            logger.error("the interrupted turn of session %s cannot be ended: %s", row.id, error)  # noqa: TRY400
+            return False
+        return True
+
+    async def _end_interrupted_turn(self, row: SessionRow) -> None:
+        try:
+            if await self._database.write(lambda db: end_turn(db, row)):
+                logger.warning("turn %s of session %s was interrupted", row.turn, row.id)
+        except AppxError:
+            raise
+        except Exception:  # what is wrong with one session never keeps the server from starting
+            logger.exception("the log of session %s is damaged: its turn has no end, but counts as ended", row.id)
+            await self._database.write(lambda db: rows.rest(db, row.id))
 
     async def _interrupt(self, log: SessionLog) -> None:
         """End the turn that is open although nobody works on it, if there is one."""
-        turn = open_turn(log.events)
-        if turn is None:
-            return
-        model, seen = await log.seen_before_crash() or (last_model(log.events), ())
-        detail = "The server ended before the turn did. Prompt again to go on."
-        await log.append(*closing(log.events, turn=turn, outcome="interrupted", detail=detail, model=model, seen=seen))
-        logger.warning("turn %s of session %s was interrupted", turn, log.row.id)
+        ends = interrupted(log.events, await log.seen_before_crash())
+        if ends:
+            await log.append(*ends)
+            logger.warning("turn %s of session %s was interrupted", ends[-1], log.row.id)
 
 
 async def _end_turn(live: Session) -> None:
