@@ -192,10 +192,11 @@ names_in_the_workspace() {
 	as_other sh -c 'mkdir /workspace/.restore-verify && touch /workspace/.restore-verify/a && chmod 0744 /workspace/.restore-verify'
 	as_other python3 -c 'import os
 os.chdir("/workspace")
-open("verify-taken", "w").close()
-for n in range(65536): os.link("verify-taken", f"verify-taken-{n:04x}")'
+for each in ("verify-taken", "verify-taken-ffff"): open(each, "w").close()
+for n in range(65535): os.link(("verify-taken", "verify-taken-ffff")[n % 2], f"verify-taken-{n:04x}")'
 	new_project verify-taken
 	gives "where an agent has taken all short ids, a new project gets a longer one" '^verify-taken-[0-9a-f]{16}$' echo "$project"
+	api DELETE "/v1/projects/$project" >/dev/null
 	as_other find /workspace -maxdepth 1 -name 'verify-taken*' -type f -delete
 }
 

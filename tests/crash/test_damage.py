@@ -1,5 +1,6 @@
-"""A damaged database stops the start, loudly, and the words lead to the backup."""
+"""A damaged database stops the start, loudly, and the words lead to the backup; a damaged log of a session does not."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -53,6 +54,19 @@ class Damaged:
             sessions = [await people.create_session(project) for _ in range(40)]
         assert sessions[-1] is not None
         return sessions[-1]
+
+    def spoil(self, session: SessionNote) -> None:
+        """Let the newest record of a session be one of an appx that let calls nest 220 levels deep."""
+        call = {"id": "c", "name": "bash", "arguments": json.loads('{"in":' * 220 + "{}" + "}" * 220)}
+        name = session.path.rpartition("/")[2]
+        with closing(sqlite3.connect(self.database)) as db, db:
+            newest = "(SELECT max(seq) FROM records WHERE session_id = sessions.id)"
+            done = db.execute(
+                "UPDATE records SET event = ? FROM sessions "
+                f"WHERE sessions.id = ? AND turn IS NOT NULL AND session_id = sessions.id AND seq = {newest}",
+                (json.dumps({"turn": "t", "call": call, "type": "tool_started"}), name),
+            )
+            assert done.rowcount == 1
 
     def page(self, table: str) -> int:
         """Where the first page of a table is in the file, in bytes."""
@@ -118,3 +132,21 @@ async def test_a_page_that_goes_bad_later_is_named_when_it_is_read(damaged: Dama
         assert status == 503
         check_words(found["error"], damaged.database)
         assert (await life.call("GET", "/v1/healthz"))[0] == 200
+
+
+async def test_a_log_that_a_crash_left_unreadable_stops_no_start(damaged: Damaged) -> None:
+    session = await damaged.live(signal.SIGTERM)
+    async with damaged.server(signal.SIGKILL) as life:
+        await life.ok("POST", f"{session.path}/prompt", {"text": "run: sleep 60"})
+        with anyio.fail_after(10):
+            while len((await life.ok("GET", session.path))["messages"]) < 2:
+                await anyio.sleep(0.02)
+    damaged.spoil(session)
+    for _ in range(2):
+        async with damaged.server(signal.SIGKILL) as life:
+            status, found = await life.call("GET", session.path)
+            assert (status, "Delete it and begin another" in found["error"]) == (503, True)
+            listed = (await life.ok("GET", session.path.rpartition("/")[0]))["sessions"]
+            assert [row["running"] for row in listed] == [False] * len(listed)
+            (other, *_) = [row["id"] for row in listed if not session.path.endswith(row["id"])]
+            assert (await life.ok("GET", session.path.replace(session.path.rpartition("/")[2], other)))["id"] == other

@@ -3,9 +3,10 @@
 from typing import Annotated, Literal
 
 from anyio import to_thread
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
+from appx.domain.ids import SessionId
 from appx.domain.messages import UserMessage
 from appx.http import sse, story, wire
 from appx.http.bodies import (
@@ -54,9 +55,9 @@ async def get_session_messages(session: ThisSession, limit: Limit = None, before
 
 
 @routes.delete("/{id}", operation_id="deleteSession")
-async def delete_session(parts: Here, session: ThisSession) -> OkResponse:
-    """End the running turn, then delete the session."""
-    await parts.sessions.delete(session.log.row.project, session.log.row.id)
+async def delete_session(parts: Here, project: ThisProject, session_id: Annotated[str, Path(alias="id")]) -> OkResponse:
+    """End the running turn, then delete the session, also one whose log cannot be read."""
+    await parts.sessions.delete(project.id, SessionId(session_id))
     return OkResponse()
 
 

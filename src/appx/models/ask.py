@@ -107,6 +107,6 @@ def _reading(info: ModelInfo) -> Iterator[None]:
     """The provider's library looks into JSON as if it had the right shape."""
     try:
         yield
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         problem = f"{type(error).__name__}: {error}"[:MAX_PROBLEM]
         raise ModelFailed(f"{info.provider} answered with what cannot be read ({problem}).", again=True) from error

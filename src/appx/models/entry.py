@@ -22,10 +22,10 @@ class Wire(BaseModel):
 class CostEntry(Wire):
     """US dollars per million tokens."""
 
-    input: float = Field(default=0.0, ge=0)
-    output: float = Field(default=0.0, ge=0)
-    cache_read: float = Field(default=0.0, ge=0)
-    cache_write: float = Field(default=0.0, ge=0)
+    input: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    output: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    cache_read: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    cache_write: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
 class ModelEntry(Wire):

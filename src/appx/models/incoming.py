@@ -161,23 +161,17 @@ def _arguments(args: str | Mapping[str, object] | None) -> tuple[Mapping[str, ob
         return {}, f"they are not JSON ({error})"
     if not isinstance(found, dict):
         return {}, "they are not a JSON object"
-    problem = _unstorable(found)
-    return ({}, problem) if problem else (found, "")
-
-
-def _unstorable(arguments: dict[str, object]) -> str:
-    """Why the log could not keep them, or not be read again with them; empty when it can."""
-    if _is_deeper(arguments, MAX_LEVELS):
-        return TOO_DEEP
+    if _is_deeper(found, MAX_LEVELS):
+        return {}, TOO_DEEP
     try:
-        from_json(to_json(arguments))
+        from_json(to_json(found))
     except ValueError:
-        return "they cannot be stored: they hold half a surrogate pair, or a number of thousands of digits"
-    return ""
+        return {}, "they cannot be stored: they hold half a surrogate pair, or a number of thousands of digits"
+    return found, ""
 
 
 def _is_deeper(value: object, levels: int) -> bool:
-    """Whether more than ``levels`` objects and lists stand within each other. It does not call itself: they may be many."""
+    """Whether more than ``levels`` objects and lists stand within each other. No recursion: there may be many."""
     inside = [value]
     for _ in range(levels + 1):
         outer = [each for each in inside if isinstance(each, dict | list | tuple)]

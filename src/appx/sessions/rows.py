@@ -14,6 +14,9 @@ from appx.sessions.row import SessionRow
 PART_BYTES = 1 << 20
 """Of a log that is read at once: the database has one reader, and others wait for it."""
 
+BEGINNING = Seq(0)
+"""Comes before every record."""
+
 RECORDS = "SELECT seq, at, CAST(event AS BLOB) AS event FROM records WHERE session_id = ?"
 """As bytes: of a text that is no UTF-8, SQLite would say that the whole database does not work."""
 
@@ -58,7 +61,7 @@ def delete_all(db: sqlite3.Connection, project: ProjectId) -> None:
     db.execute("DELETE FROM sessions WHERE project_id = ?", (project,))
 
 
-def records(db: sqlite3.Connection, session: SessionId, *, after: int) -> list[Record]:
+def records(db: sqlite3.Connection, session: SessionId, *, after: Seq = BEGINNING) -> list[Record]:
     """The records that follow number ``after``: as many as ``PART_BYTES`` hold, none when there are no more.
 
     Raises ValueError, which names the record that cannot be read.

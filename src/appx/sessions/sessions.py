@@ -17,6 +17,7 @@ from appx.domain.ids import ProjectId, Seq, SessionId, uuid7
 from appx.domain.limits import Limits, Spent
 from appx.kit import clock
 from appx.sessions import ledger, rows
+from appx.sessions.closing import open_turn
 from appx.sessions.forking import forked
 from appx.sessions.interrupting import end_turn, interrupted
 from appx.sessions.ledger import By, Part
@@ -31,7 +32,7 @@ IDLE_SECONDS = 600.0
 
 NO_OTHER = Limits()
 
-UNREADABLE = "The log of this session is damaged: {}. Delete the session and begin another; its project is whole."
+DAMAGED = "The log of this session is damaged: {}. Delete it and begin another; the files of its project are whole."
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +242,10 @@ class Sessions:
                         await self._end_drive(live)
 
     async def _opened(self, project: ProjectId, session: SessionId) -> Session:
-        if project in self._leaving:
+        live = self._live.get(session)
+        if live is None and project in self._leaving:
             raise Unavailable("The project is being deleted. Ask again in a moment.")
-        return self._live.get(session) or await self._load(project, session)
+        return live or await self._load(project, session)
 
     async def _load(self, project: ProjectId, session: SessionId) -> Session:
         if self._tasks is None:
@@ -253,6 +255,7 @@ class Sessions:
             raise NotFound("session not found")
         log = await self._log(row)
         await self._interrupt(log)
+        self._check_goes_on()
         live = Session(log=log, open_agent=self._open_agent, take_checkpoint=self._take_checkpoint, limits=self._limits)
         self._live[session] = live
         self._drives[session] = Drive()
@@ -276,11 +279,13 @@ class Sessions:
     async def _log(self, row: SessionRow) -> SessionLog:
         """Raises Unavailable when it cannot be read."""
         records: list[Record] = []
+        last = rows.BEGINNING
         try:
-            while more := await self._database.read(partial(rows.records, session=row.id, after=len(records))):
+            while more := await self._database.read(partial(rows.records, session=row.id, after=last)):
                 records += more
+                last = more[-1].seq
         except ValueError as error:
-            raise Unavailable(UNREADABLE.format(error)) from error
+            raise Unavailable(DAMAGED.format(error)) from error
         return SessionLog(database=self._database, row=row, records=records)
 
     async def _end_interrupted(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -313,10 +318,10 @@ class Sessions:
 
     async def _interrupt(self, log: SessionLog) -> None:
         """End the turn that is open although nobody works on it, if there is one."""
-        ends = interrupted(log.events, await log.seen_before_crash())
-        if ends:
-            await log.append(*ends)
-            logger.warning("turn %s of session %s was interrupted", ends[-1], log.row.id)
+        turn = open_turn(log.events)
+        if turn is not None:
+            await log.append(*interrupted(log.events, await log.seen_before_crash()))
+            logger.warning("turn %s of session %s was interrupted", turn, log.row.id)
 
 
 async def _end_turn(live: Session) -> None:

@@ -23,10 +23,13 @@ from pydantic_ai.messages import (
 from pydantic_ai.usage import RequestUsage
 
 from appx.domain.deltas import CallDelta, Delta
+from appx.domain.events import ModelReplied, ToolStarted
+from appx.domain.ids import TurnId
 from appx.domain.messages import Reply, ToolCall
 from appx.models.catalogue import ModelInfo, Prices
-from appx.models.incoming import Incoming
+from appx.models.incoming import MAX_LEVELS, MAX_TOKENS, Incoming
 from appx.models.model import ModelFailed
+from appx.sessions.codec import decode_event, encode_event
 from appx.sessions.draft import Draft
 from tests.fakes.logs import AT
 
@@ -36,6 +39,22 @@ INFO = ModelInfo(
 WORDS = st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=4)
 ARGUMENTS = st.dictionaries(st.text(max_size=3), st.text(max_size=5) | st.integers(), min_size=1, max_size=3)
 PART = st.tuples(st.just("text"), WORDS) | st.tuples(st.just("thinking"), WORDS) | st.tuples(st.just("call"), ARGUMENTS)
+
+
+def nested(levels: int, kinds: Sequence[bool] = (True,), core: object = "core") -> dict[str, object]:
+    """``core`` within so many objects and lists: where ``kinds`` are False, in turn, lists."""
+    value: object = core
+    for level in range(levels - 1):
+        value = {"in": value} if kinds[level % len(kinds)] else [value, 0]
+    return {"a": value}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.text(st.characters(codec=None)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+DEEP = st.builds(nested, st.integers(1, 400), st.lists(st.booleans(), min_size=1, max_size=5), JSON)
 
 
 def stream(parts: Sequence[tuple[str, list[str] | dict[str, object]]]) -> list[ModelResponseStreamEvent]:
@@ -117,7 +136,12 @@ def test_no_arguments_of_a_model_can_break_us(args: str) -> None:
         ('{"a": ', {}, "not JSON"),
         ("[1]", {}, "not a JSON object"),
         ("null", {}, "not a JSON object"),
-        ("[" * 100_000, {}, "not JSON"),
+        ("[" * 100_000, {}, f"more than {MAX_LEVELS} levels"),
+        ('{"a": "\\ud800"}', {}, "half a surrogate pair"),
+        ('{"\\ud800": 1}', {}, "half a surrogate pair"),
+        ({"a": "\ud800"}, {}, "half a surrogate pair"),
+        ({"a": 10**5_000}, {}, "thousands of digits"),
+        ('{"a": ' + "9" * 5_000 + "}", {}, "not JSON"),
     ],
 )
 def test_arguments_are_read_or_the_call_says_why_not(
@@ -127,6 +151,30 @@ def test_arguments_are_read_or_the_call_says_why_not(
     assert call.arguments == arguments
     assert says in call.problem
     assert bool(says) is bool(call.problem)
+
+
+@pytest.mark.parametrize("kinds", [(True,), (False,), (True, False)])
+@pytest.mark.parametrize("levels", [MAX_LEVELS, MAX_LEVELS + 1, 197, 199, 251, 253, 400, 900, 5_000])
+def test_arguments_have_a_limit_of_levels_whether_they_come_as_text_or_not(levels: int, kinds: Sequence[bool]) -> None:
+    arguments = nested(levels, kinds)
+    text = '{"in": ' * (levels - 1) + "{}" + "}" * (levels - 1)
+    for call in (call_of(arguments), call_of(text)):
+        assert bool(call.arguments) is (levels <= MAX_LEVELS)
+        assert (f"more than {MAX_LEVELS} levels" in call.problem) is (levels > MAX_LEVELS)
+
+
+@given(arguments=DEEP | st.dictionaries(st.text(max_size=3), JSON, max_size=3), as_text=st.booleans())
+def test_whatever_a_model_says_as_arguments_the_stored_event_can_be_read_again(
+    *, arguments: dict[str, object], as_text: bool
+) -> None:
+    call = call_of(json.dumps(arguments) if as_text else arguments)
+    for event in (
+        ToolStarted(turn=TurnId("t"), call=call),
+        ModelReplied(turn=TurnId("t"), reply=Reply(model=INFO.ref, blocks=(call,))),
+    ):
+        again = decode_event(encode_event(event))
+        assert type(again) is type(event)
+        assert decode_event(encode_event(again)) == again
 
 
 def test_arguments_that_ended_with_the_limit_of_tokens_say_so() -> None:
@@ -149,6 +197,15 @@ def test_tokens_of_the_input_are_counted_once(fresh: int, read: int, write: int,
     assert (found.input, found.cache_read, found.cache_write, found.output) == (fresh, read, write, output)
     assert found.total == fresh + read + write + output
     assert found.cost == INFO.cost(fresh=fresh, output=output, cache_read=read, cache_write=write)
+
+
+def test_what_a_provider_counts_is_bounded() -> None:
+    for count in (-5, 10**308):
+        usage = RequestUsage(input_tokens=count, cache_read_tokens=count, cache_write_tokens=count, output_tokens=count)
+        reply = reply_to(ModelResponse(parts=[], usage=usage, finish_reason="stop"))
+        assert all(0 <= each <= MAX_TOKENS for each in (reply.usage.input, reply.usage.cache_read, reply.usage.output))
+        event = ModelReplied(turn=TurnId("t"), reply=reply)
+        assert decode_event(encode_event(event)) == event
 
 
 def test_what_a_provider_wants_back_is_kept_with_its_words() -> None:

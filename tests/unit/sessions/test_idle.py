@@ -24,7 +24,7 @@ from tests.fakes.checkpoints import nothing_changed
 
 pytestmark = pytest.mark.anyio
 
-SHOP = ProjectId("shop")
+SHOP, OTHER = ProjectId("shop"), ProjectId("other")
 IDLE = 0.5
 
 
@@ -42,8 +42,9 @@ class Agents:
 @asynccontextmanager
 async def sessions(path: Path, agents: Agents) -> AsyncIterator[Sessions]:
     database = Database(path / "appx.db")
-    shop = Project(id=SHOP, name="Shop", created_at=clock.now(), directory="/", deployment=None)
-    await database.write(lambda db: projects.insert(db, shop))
+    for name in (SHOP, OTHER):
+        made = Project(id=name, name=name, created_at=clock.now(), directory="/", deployment=None)
+        await database.write(lambda db, made=made: projects.insert(db, made))  # type: ignore[misc]
     found = Sessions(database=database, open_agent=agents.open, take_checkpoint=nothing_changed, idle_seconds=IDLE)
     async with anyio.create_task_group() as tasks:
         await tasks.start(found.run)
@@ -52,9 +53,9 @@ async def sessions(path: Path, agents: Agents) -> AsyncIterator[Sessions]:
     database.close()
 
 
-async def opened(all_: Sessions) -> Session:
-    row = await all_.create(SHOP)
-    return await all_.get(SHOP, row.id)
+async def opened(all_: Sessions, project: ProjectId = SHOP) -> Session:
+    row = await all_.create(project)
+    return await all_.get(project, row.id)
 
 
 async def away(session: Session) -> None:
@@ -101,6 +102,24 @@ async def test_a_session_that_runs_or_is_read_or_asked_for_stays(tmp_path: Path)
         for each in (runs, is_read, asked_for):
             await away(each)
         assert isinstance(runs.log.events[-1], TurnEnded)
+
+
+async def test_the_turns_of_a_project_are_ended_and_those_of_others_go_on(tmp_path: Path) -> None:
+    agents = Agents()
+    async with sessions(tmp_path, agents) as all_:
+        first, second, idle = [await opened(all_) for _ in range(3)]
+        other = await opened(all_, OTHER)
+        for each in (first, second, other):
+            await each.prompt(UserMessage(text="hi"))
+        assert all_.running(SHOP)
+        with anyio.fail_after(5):
+            await all_.end_turns(SHOP)
+        assert [each.log.row.turn is None for each in (first, second, idle, other)] == [True, True, True, False]
+        for each in (first, second):
+            end = next(event for event in each.log.events if isinstance(event, TurnEnded))
+            assert end.outcome == "stopped"
+        assert (all_.running(SHOP), all_.running(OTHER)) == (False, True)
+        agents.may_end.set()
 
 
 async def test_five_hundred_idle_sessions_leave_nothing(tmp_path: Path) -> None:
