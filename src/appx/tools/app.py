@@ -17,7 +17,7 @@ from appx.tools.tool import Show, Tool
 class AppArgs(BaseModel):
     action: Literal["status", "logs", "restart", "stop", "start"] = Field(description="What to do.")
     environment: Literal["dev", "prod"] = Field(default="dev", description="For all but status.")
-    service: str = Field(default="", description="Whose logs, where compose.yaml has several.")
+    service: str = Field(default="", max_length=60, description="Whose logs, where compose.yaml has several.")
     lines: int = Field(default=100, ge=1, le=1_000, description="How many of the last lines of the logs.")
 
 

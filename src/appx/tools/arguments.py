@@ -4,6 +4,12 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field
 
+MAX_PATH = 4_000
+"""Characters. Linux takes paths of 4,096 bytes."""
+
+MAX_PATTERN = 1_000
+"""Characters."""
+
 
 def _encodable(text: str) -> str:
     """JSON can say half of a surrogate pair, which no file can hold."""
@@ -24,4 +30,14 @@ Words: TypeAlias = Annotated[str, AfterValidator(_encodable)]
 """Any text that is Unicode."""
 
 Line: TypeAlias = Annotated[Words, Field(min_length=1), AfterValidator(_without_nul)]
-"""A path or a command line."""
+"""A command line, or another text that a program is given."""
+
+Place: TypeAlias = Annotated[
+    str, Field(min_length=1, max_length=MAX_PATH), AfterValidator(_encodable), AfterValidator(_without_nul)
+]
+"""A path."""
+
+Pattern: TypeAlias = Annotated[
+    str, Field(min_length=1, max_length=MAX_PATTERN), AfterValidator(_encodable), AfterValidator(_without_nul)
+]
+"""A glob or a regular expression."""

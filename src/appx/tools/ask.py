@@ -14,7 +14,10 @@ MAX_OPTIONS = 20
 class AskArgs(BaseModel):
     question: str = Field(min_length=1, max_length=2_000, description="One question, short and complete.")
     options: tuple[str, ...] = Field(
-        default=(), max_length=MAX_OPTIONS, description="The possible answers; without any, the person writes."
+        default=(),
+        max_length=MAX_OPTIONS,
+        fail_fast=True,  # a problem for each of a million would fill the memory
+        description="The possible answers; without any, the person writes.",
     )
     kind: Method | None = Field(
         default=None, description="select (one of the options), confirm (yes or no), input (a line), editor (a text)."

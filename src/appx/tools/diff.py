@@ -1,12 +1,11 @@
-"""A unified diff, made from the changes themselves: linear, whatever the file."""
+"""A unified diff, made from the changes themselves: only the lines around them are taken apart, whatever the file."""
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from appx.tools.changes import Change, apply
 from appx.tools.clip import split_lines
+from appx.tools.lines import end_of_line, first_of_line, lines_after, lines_before
 
 CONTEXT = 3
 MAX_COLUMNS = 500
@@ -15,60 +14,76 @@ NO_NEWLINE = "\\ No newline at end of file"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """From the line with index ``first`` on, the lines ``old`` become the lines ``new``."""
+    """From the line with index ``first`` on, which begins at ``start``, the lines ``old`` become the lines ``new``."""
 
     first: int
+    start: int
     old: list[str]
     new: list[str]
 
     @property
-    def end(self) -> int:
+    def last(self) -> int:
+        """The index of the line behind it."""
         return self.first + len(self.old)
+
+    @property
+    def end(self) -> int:
+        """The place behind it."""
+        return self.start + sum(map(len, self.old))
 
 
 def unified(path: str, text: str, changes: Sequence[Change]) -> list[str]:
     """The lines of the diff between ``text`` and ``apply(text, changes)``; long ones are cut."""
-    lines = split_lines(text)
     told = [f"--- {path}", f"+++ {path}"]
     moved = 0
-    for hunk in _hunks(_blocks(lines, text, changes)):
-        told += _hunk(lines, hunk, moved)
+    for hunk in _hunks(_blocks(text, changes)):
+        told += _hunk(text, hunk, moved)
         moved += sum(len(block.new) - len(block.old) for block in hunk)
     return told
 
 
-def _blocks(lines: Sequence[str], text: str, changes: Sequence[Change]) -> Iterator[Block]:
+def _blocks(text: str, changes: Sequence[Change]) -> Iterator[Block]:
     """Whole lines for each change; changes that touch the same line are one block."""
-    starts = list(accumulate(map(len, lines), initial=0))
-    last_line = len(lines) - 1
-    groups: list[tuple[int, int, list[Change]]] = []
+    line = counted = 0
+    for start, end, group in _groups(text, changes):
+        line, counted = line + text.count("\n", counted, start), start
+        old = text[start:end]
+        inside = [Change(start=one.start - start, end=one.end - start, new=one.new) for one in group]
+        yield _trimmed(line, start, split_lines(old), split_lines(apply(old, inside)))
+
+
+def _groups(text: str, changes: Sequence[Change]) -> Iterator[tuple[int, int, list[Change]]]:
+    """Where the lines begin and end that changes touch, and these changes."""
+    start = end = 0
+    group: list[Change] = []
     for change in changes:
-        first, last = (min(bisect_right(starts, at) - 1, last_line) for at in (change.start, change.end))
-        if groups and first <= groups[-1][1]:
-            begin, _, before = groups.pop()
-            groups.append((begin, last, [*before, change]))
-        else:
-            groups.append((first, last, [change]))
-    for first, last, group in groups:
-        offset, end = starts[first], starts[last + 1]
-        inside = [Change(start=one.start - offset, end=one.end - offset, new=one.new) for one in group]
-        yield _trimmed(first, list(lines[first : last + 1]), split_lines(apply(text[offset:end], inside)))
+        if group and min(change.start, len(text) - 1) >= end:
+            yield start, end, group
+            group = []
+        if not group:
+            start, end = first_of_line(text, change.start), 0
+        if change.end >= end:
+            end = end_of_line(text, change.end)
+        group.append(change)
+    if group:
+        yield start, end, group
 
 
-def _trimmed(first: int, old: list[str], new: list[str]) -> Block:
+def _trimmed(first: int, start: int, old: list[str], new: list[str]) -> Block:
     """Without the lines that are the same at the beginning and at the end."""
     shorter = min(len(old), len(new))
     head = next((index for index in range(shorter) if old[index] != new[index]), shorter)
     rest = shorter - head
     tail = next((index for index in range(rest) if old[-1 - index] != new[-1 - index]), rest)
-    return Block(first=first + head, old=old[head : len(old) - tail], new=new[head : len(new) - tail])
+    start += sum(map(len, old[:head]))
+    return Block(first=first + head, start=start, old=old[head : len(old) - tail], new=new[head : len(new) - tail])
 
 
 def _hunks(blocks: Iterator[Block]) -> Iterator[list[Block]]:
     """Blocks whose contexts meet belong to one hunk."""
     hunk: list[Block] = []
     for block in blocks:
-        if hunk and block.first - hunk[-1].end > 2 * CONTEXT:
+        if hunk and block.first - hunk[-1].last > 2 * CONTEXT:
             yield hunk
             hunk = []
         hunk.append(block)
@@ -76,17 +91,18 @@ def _hunks(blocks: Iterator[Block]) -> Iterator[list[Block]]:
         yield hunk
 
 
-def _hunk(lines: Sequence[str], hunk: Sequence[Block], moved: int) -> list[str]:
-    begin = max(0, hunk[0].first - CONTEXT)
-    end = min(len(lines), hunk[-1].end + CONTEXT)
+def _hunk(text: str, hunk: Sequence[Block], moved: int) -> list[str]:
+    at = lines_before(text, hunk[0].start, CONTEXT)
+    begin = hunk[0].first - len(split_lines(text[at : hunk[0].start]))
     body: list[str] = []
-    at = begin
     for block in hunk:
-        body += _marked(" ", lines[at : block.first]) + _marked("-", block.old) + _marked("+", block.new)
+        body += _marked(" ", split_lines(text[at : block.start])) + _marked("-", block.old) + _marked("+", block.new)
         at = block.end
-    body += _marked(" ", lines[at:end])
+    after = split_lines(text[at : lines_after(text, at, CONTEXT)])
+    body += _marked(" ", after)
+    count = hunk[-1].last + len(after) - begin
     grown = sum(len(block.new) - len(block.old) for block in hunk)
-    old, new = _range(begin, end - begin), _range(begin + moved, end - begin + grown)
+    old, new = _range(begin, count), _range(begin + moved, count + grown)
     return [f"@@ -{old} +{new} @@", *body]
 
 

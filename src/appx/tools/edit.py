@@ -1,6 +1,7 @@
 """``edit``: change parts of a file of the project."""
 
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 from anyio import to_thread
@@ -9,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from appx.domain.errors import Invalid, TooLarge
 from appx.domain.ids import ProjectId
 from appx.domain.messages import ToolResult
-from appx.tools.arguments import Line, Words
+from appx.tools.arguments import Place, Words
 from appx.tools.changes import Edit, Plan, apply, plan
 from appx.tools.clip import MAX_FILE, amount, head
 from appx.tools.diff import unified
@@ -17,6 +18,8 @@ from appx.tools.page import BOM
 from appx.tools.sniff import binary_type
 from appx.tools.tool import Show, Tool
 from appx.workbench.bench import Workbench
+
+MAX_EDITS = 1_000
 
 
 class Replacement(BaseModel):
@@ -35,9 +38,11 @@ def _parsed(edits: object) -> object:
 
 
 class EditArgs(BaseModel):
-    path: Line = Field(description="The file, relative to the project's directory.")
+    path: Place = Field(description="The file, relative to the project's directory.")
     edits: Annotated[list[Replacement], BeforeValidator(_parsed)] = Field(
         min_length=1,
+        max_length=MAX_EDITS,
+        fail_fast=True,  # a problem for each of a million would fill the memory
         description="Each is looked for in the file as it is before the call. They must not overlap.",
     )
 
@@ -45,12 +50,11 @@ class EditArgs(BaseModel):
 def edit(workbench: Workbench, project: ProjectId) -> Tool[EditArgs]:
     async def run(args: EditArgs, _show: Show) -> ToolResult:
         data = await workbench.read(project, args.path, limit=MAX_FILE + 1)
-        text = _text(args.path, data)
         edits = [Edit(old=each.old_text, new=each.new_text) for each in args.edits]
-        found = await to_thread.run_sync(plan, text, edits)  # seconds, for 10 MiB of unusual text
-        mark = BOM if data.startswith(BOM) else b""
-        await workbench.write(project, args.path, mark + apply(text, found.changes).encode())
-        return ToolResult(ok=True, text=_told(args.path, text, found, len(args.edits)))
+        # It is pure and takes some seconds at most: whoever ends the turn need not wait for it.
+        after, told = await to_thread.run_sync(edited, args.path, data, edits, abandon_on_cancel=True)
+        await workbench.write(project, args.path, after)
+        return ToolResult(ok=True, text=told)
 
     return Tool(
         name="edit",
@@ -61,6 +65,14 @@ def edit(workbench: Workbench, project: ProjectId) -> Tool[EditArgs]:
         args=EditArgs,
         run=run,
     )
+
+
+def edited(path: str, data: bytes, edits: Sequence[Edit]) -> tuple[bytes, str]:
+    """The file afterwards, and what the model is told. Pure. Raises Invalid or TooLarge."""
+    text = _text(path, data)
+    found = plan(text, edits)
+    mark = BOM if data.startswith(BOM) else b""
+    return mark + apply(text, found.changes).encode(), _told(path, text, found, len(edits))
 
 
 def _text(path: str, data: bytes) -> str:

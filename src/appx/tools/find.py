@@ -1,12 +1,14 @@
 """``find``: find files and directories of the project by name."""
 
 import shlex
+from itertools import islice
 
+from anyio import to_thread
 from pydantic import BaseModel, Field
 
 from appx.domain.ids import ProjectId
 from appx.domain.messages import ToolResult
-from appx.tools.arguments import Line
+from appx.tools.arguments import MAX_PATTERN, Line, Place
 from appx.tools.clip import fitting
 from appx.tools.searching import SECONDS, Found, Search, search
 from appx.tools.tool import Show, Tool
@@ -21,8 +23,11 @@ NOTHING = "Nothing found. What .gitignore names and .git were not looked at; bas
 
 
 class FindArgs(BaseModel):
-    pattern: Line = Field(description="A glob: *.ts, src/**/test_*.py. It is matched with the whole name.")
-    path: Line = Field(default=".", description="The directory to look in, relative to the project's directory.")
+    pattern: Line = Field(
+        max_length=MAX_PATTERN + 2,  # a person's search gets a star before and behind it
+        description="A glob: *.ts, src/**/test_*.py. It is matched with the whole name.",
+    )
+    path: Place = Field(default=".", description="The directory to look in, relative to the project's directory.")
 
 
 def find(workbench: Workbench, project: ProjectId, root: str) -> Tool[FindArgs]:
@@ -30,7 +35,8 @@ def find(workbench: Workbench, project: ProjectId, root: str) -> Tool[FindArgs]:
 
     async def run(args: FindArgs, _show: Show) -> ToolResult:
         wanted = fd(args, root)
-        return result(args.pattern, wanted.path, await search(workbench, project, wanted))
+        found = await search(workbench, project, wanted)
+        return await to_thread.run_sync(result, args.pattern, wanted.path, found, abandon_on_cancel=True)
 
     return Tool(
         name="find",
@@ -67,11 +73,12 @@ def names(output: str) -> list[str]:
 
 def result(pattern: str, path: str, done: Found) -> ToolResult:
     """What the model is told. Pure."""
-    found = paths_of(pattern, path, done)
+    found = _deep_enough(pattern, path, done)
     if not found and done.words:
         return ToolResult(ok=False, text=complaint(done.words))
-    lines = [shown(name) for name in found]
-    count = fitting(lines, max_lines=MAX_PATHS)
+    first = [f"{_below(path)}{name}" for name in found[:MAX_PATHS]]
+    lines = [shown(name) for name in first]
+    count = fitting(lines)
     notes = []
     if count < len(found) or not done.whole:
         among = f"{count:,} of {len(found):,} paths" if done.whole else f"{count:,} paths, there may be more"
@@ -80,28 +87,37 @@ def result(pattern: str, path: str, done: Found) -> ToolResult:
         notes.append(f"ended after {SECONDS:g} s, its time limit. Give a smaller path")
     elif not found:
         notes.append(NOTHING)
-    notes += about_names(found[:count])
+    notes += about_names(first[:count])
     if done.words:
         notes.append(complaint(done.words))
     return ToolResult(ok=done.code is not None, text="\n".join([*lines[:count], *(f"[{note}]" for note in notes)]))
 
 
 def paths_of(pattern: str, path: str, done: Found) -> list[str]:
-    """Relative to the project's directory. Pure."""
-    below = "" if path == "." else f"{path.removeprefix('./')}/"
-    return [name for each in names(done.output) if _deep_enough(name := f"{below}{each}", pattern)]
+    """Relative to the project's directory: the first of them, and one more when there are more. Pure."""
+    below = _below(path)
+    return [f"{below}{name}" for name in islice(_deep_enough(pattern, path, done), MAX_PATHS + 1)]
 
 
 def _plain(pattern: str) -> str:
     return pattern.removeprefix("./").strip("/") or "*"
 
 
-def _deep_enough(name: str, pattern: str) -> bool:
-    """fd matches a pattern with directories with the absolute path: of the project "web", web/*.ts is no top file."""
+def _below(path: str) -> str:
+    return "" if path == "." else f"{path.removeprefix('./')}/"
+
+
+def _deep_enough(pattern: str, path: str, done: Found) -> list[str]:
+    """What was found, relative to ``path``, without what is not as deep as the pattern.
+
+    fd matches a pattern with directories with the absolute path: of the project "web", web/*.ts is no top file.
+    """
+    found = names(done.output)
     if "{" in pattern:
-        return True
+        return found
     wanted = _plain(pattern)
-    return name.rstrip("/").count("/") >= wanted.count("/") - wanted.count("**/")
+    depth = wanted.count("/") - wanted.count("**/") - _below(path).count("/")
+    return [name for name in found if name.rstrip("/").count("/") >= depth]
 
 
 def complaint(words: str) -> str:

@@ -2,15 +2,17 @@
 
 import re
 import shlex
+from collections.abc import Callable
 from dataclasses import replace
-from fnmatch import fnmatchcase
+from fnmatch import translate
 
+from anyio import to_thread
 from pydantic import BaseModel, ConfigDict, Field
 
 from appx.domain.errors import Invalid
 from appx.domain.ids import ProjectId
 from appx.domain.messages import ToolResult
-from appx.tools.arguments import Line
+from appx.tools.arguments import Pattern, Place
 from appx.tools.matches import MAX_LINE, MAX_MATCHES, Matches, matches, told
 from appx.tools.searching import SECONDS, Found, Search, search
 from appx.tools.tool import Show, Tool
@@ -30,9 +32,9 @@ NOTHING = (
 class GrepArgs(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
 
-    pattern: Line = Field(description="A regular expression as of Rust or RE2: no look-around, no back-references.")
-    path: Line = Field(default=".", description="A directory or file, relative to the project's directory.")
-    glob: Line | None = Field(
+    pattern: Pattern = Field(description="A regular expression as of Rust or RE2: no look-around, no back-references.")
+    path: Place = Field(default=".", description="A directory or file, relative to the project's directory.")
+    glob: Pattern | None = Field(
         default=None,
         description="Only files with such a name, for example *.ts, src/**/*.py; with ! before it, not those.",
     )
@@ -46,7 +48,8 @@ def grep(workbench: Workbench, project: ProjectId, root: str) -> Tool[GrepArgs]:
 
     async def run(args: GrepArgs, _show: Show) -> ToolResult:
         wanted = ripgrep(args, root)
-        return result(args, wanted.path, await search(workbench, project, wanted))
+        found = await search(workbench, project, wanted)
+        return await to_thread.run_sync(result, args, wanted.path, found, abandon_on_cancel=True)
 
     return Tool(
         name="grep",
@@ -96,7 +99,8 @@ def result(args: GrepArgs, path: str, done: Found) -> ToolResult:
 def lines_of(args: GrepArgs, done: Found) -> Matches:
     """What was found, where the glob means it. Pure."""
     found = matches(done.output)
-    return replace(found, rows=[row for row in found.rows if _fits(row.path, args.glob)])
+    fits = _filter(args.glob)
+    return found if fits is None else replace(found, rows=[row for row in found.rows if fits(row.path)])
 
 
 def problem_of(done: Found) -> str:
@@ -113,7 +117,7 @@ def _glob(glob: str | None) -> list[str]:
     """ripgrep's own ``--glob`` goes before .gitignore, so it can only exclude here.
 
     The last part of a glob becomes a type of files; a glob with directories also a list of what to leave out, which
-    has less weight than .gitignore: what that takes in again by "!" is left to ``_fits``.
+    has less weight than .gitignore: what that takes in again by "!" is left to ``_filter``.
     """
     if glob is None:
         return []
@@ -132,13 +136,29 @@ def _glob(glob: str | None) -> list[str]:
     return [*only, f"--ignore-file=<(printf '%s\\n' {rules})"]
 
 
-def _fits(path: str, glob: str | None) -> bool:
-    """Whether a glob with directories may mean ``path``. It is read generously, where * also stands for directories."""
+def _filter(glob: str | None) -> Callable[[str], bool] | None:
+    """Whether a glob with directories may mean a path. It is read generously, where * also stands for directories."""
     if glob is None or glob.startswith("!") or "/" not in glob or "\\" in glob or "[^" in glob:
-        return True
+        return None
     glob = glob.removeprefix("./")
-    wider = re.sub(r"\*\*/|\{[^}]*\}", "*", _anywhere(f"{glob}*" if glob.endswith("/") else glob))
-    return fnmatchcase(f"/{path}", wider)
+    wider = _without_choices(_anywhere(f"{glob}*" if glob.endswith("/") else glob).replace("**/", "*"))
+    pattern = re.compile(translate(wider))
+    return lambda path: pattern.match(f"/{path}") is not None
+
+
+def _without_choices(glob: str) -> str:
+    """With * in the place of {a,b}."""
+    kept: list[str] = []
+    depth = 0
+    for part in re.split(r"([{}])", glob):
+        if part == "{":
+            kept += ["*"] * (depth == 0)
+            depth += 1
+        elif depth == 0:
+            kept.append(part)
+        elif part == "}":
+            depth -= 1
+    return "".join(kept) if depth == 0 else "*"
 
 
 def _anywhere(glob: str) -> str:

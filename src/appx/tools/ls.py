@@ -1,13 +1,13 @@
 """``ls``: what is in a directory of the project."""
 
 import shlex
-from itertools import islice
 
+from anyio import to_thread
 from pydantic import BaseModel, Field
 
 from appx.domain.ids import ProjectId
 from appx.domain.messages import ToolResult
-from appx.tools.arguments import Line
+from appx.tools.arguments import Place
 from appx.tools.clip import fitting
 from appx.tools.find import FD, complaint, names
 from appx.tools.searching import Found, Search, search
@@ -21,7 +21,7 @@ MAX_IGNORED = 20
 
 
 class LsArgs(BaseModel):
-    path: Line = Field(default=".", description="The directory, relative to the project's directory.")
+    path: Place = Field(default=".", description="The directory, relative to the project's directory.")
 
 
 def ls(workbench: Workbench, project: ProjectId, root: str) -> Tool[LsArgs]:
@@ -31,7 +31,7 @@ def ls(workbench: Workbench, project: ProjectId, root: str) -> Tool[LsArgs]:
         path = within(root, args.path)
         wanted = await search(workbench, project, entries(path))
         every = await search(workbench, project, entries(path, ignored=True))
-        return result(path, wanted, every)
+        return await to_thread.run_sync(result, path, wanted, every, abandon_on_cancel=True)
 
     return Tool(
         name="ls",
@@ -62,8 +62,8 @@ def result(path: str, done: Found, every: Found) -> ToolResult:
     found = names(done.output)
     if not found and done.words:
         return ToolResult(ok=False, text=complaint(done.words))
-    lines = [shown(name) for name in found]
-    count = fitting(lines, max_lines=MAX_ENTRIES)
+    lines = [shown(name) for name in found[:MAX_ENTRIES]]
+    count = fitting(lines)
     notes = [] if found else ["nothing is here" if not names(every.output) else "nothing else is here"]
     if count < len(found) or not done.whole:
         among = f"{count:,} of {len(found):,} entries" if done.whole else f"{count:,} entries, there may be more"
@@ -77,9 +77,9 @@ def result(path: str, done: Found, every: Found) -> ToolResult:
 
 def _ignored(found: list[str], every: Found) -> list[str]:
     here = set(found)
-    left = [shown(name) for name in names(every.output) if name not in here]
+    left = [name for name in names(every.output) if name not in here]
     if not left:
         return []
-    few = ", ".join(islice(left, MAX_IGNORED))
+    few = ", ".join(map(shown, left[:MAX_IGNORED]))
     rest = f" and {len(left) - MAX_IGNORED:,} more; bash: ls -A" if len(left) > MAX_IGNORED else ""
     return [f"not shown, because git ignores them: {few}{rest}"]

@@ -10,8 +10,7 @@ from appx.domain.errors import Invalid
 from appx.domain.ids import ProjectId
 from appx.domain.messages import Image, ToolResult
 from appx.tools.clip import MAX_BYTES
-from appx.tools.picture import picture
-from appx.tools.read import attached
+from appx.tools.read import attached, check_size
 from appx.tools.tool import Show, Tool
 from appx.workbench.bench import Workbench
 from appx.workbench.mcp.shapes import McpCall, McpTool
@@ -51,13 +50,12 @@ def mcp_tool(workbench: Workbench, project: ProjectId, found: McpTool) -> Tool[M
 def _picture(name: str, encoded: str) -> tuple[str, tuple[Image, ...]]:
     """What it is, and itself when a model can see it."""
     try:
-        data = b64decode(encoded, validate=True)
-        kind = picture(data)
-        if kind is None:
-            return f"[{name} cannot be shown: it is no png, jpg, gif or webp]", ()
-        shown = attached(name, kind, data)
+        check_size(name, len(encoded) // 4 * 3)
+        shown = attached(name, b64decode(encoded, validate=True))
     except ValueError:  # also one of letters that are not ASCII
         return f"[{name} cannot be shown: it is not base64]", ()
     except Invalid as error:
         return f"[{error}]", ()
+    if shown is None:
+        return f"[{name} cannot be shown: it is no png, jpg, gif or webp]", ()
     return f"[{shown.text}]", shown.images

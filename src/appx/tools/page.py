@@ -4,7 +4,8 @@ import shlex
 from dataclasses import dataclass
 
 from appx.domain.errors import Invalid
-from appx.tools.clip import MAX_BYTES, MAX_FILE, MAX_LINES, amount, fitting, split_lines
+from appx.tools.clip import MAX_BYTES, MAX_FILE, MAX_LINES, amount, fitting
+from appx.tools.lines import line_start
 from appx.tools.sniff import binary_type
 
 BOM = b"\xef\xbb\xbf"
@@ -12,11 +13,18 @@ BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """The lines of a file without their ends. ``whole``: there is no more of it than this."""
+    """A file as text. ``total``: its lines. ``whole``: there is no more of it than this."""
 
-    lines: list[str]
+    text: str
+    total: int
     notes: list[str]
     whole: bool
+
+    def lines(self, first: int, count: int) -> list[str]:
+        """At most ``count``, from ``first`` on (counted from 1), without their ends."""
+        count = min(count, self.total - first + 1)
+        parts = self.text[line_start(self.text, first - 1) :].split("\n", count)
+        return [line.removesuffix("\r") for line in parts[:count]]
 
 
 def page(path: str, data: bytes, *, offset: int = 1, limit: int = MAX_LINES) -> str:
@@ -30,11 +38,11 @@ def page(path: str, data: bytes, *, offset: int = 1, limit: int = MAX_LINES) -> 
             f"{path} is binary ({kind}). Look at it with a program that knows the type, or with xxd, in bash."
         )
     content = _content(data)
-    if not content.lines:
+    if not content.total:
         return f"[{path} is empty]"
-    if offset > len(content.lines):
+    if offset > content.total:
         raise Invalid(_beyond(path, content, offset))
-    wanted = content.lines[offset - 1 : offset - 1 + limit]
+    wanted = content.lines(offset, min(limit, MAX_LINES))
     count = fitting(wanted)
     if count == 0:
         return f"[{_too_long(path, content, offset)}]"
@@ -56,16 +64,15 @@ def _content(data: bytes) -> Content:
     except UnicodeDecodeError:
         text = data.decode(errors="replace")
         notes.append("the file is not UTF-8; what cannot be read is shown as \N{REPLACEMENT CHARACTER}")
-    lines = split_lines(text)
-    crlf = sum(line.endswith("\r\n") for line in lines)
+    ended = text.count("\n")
+    crlf = text.count("\r\n")
     if crlf:
-        every = crlf == sum(line.endswith("\n") for line in lines)
-        notes.append(f"{'lines' if every else f'{crlf:,} of the lines'} end in CRLF")
-    return Content(lines=[line.removesuffix("\n").removesuffix("\r") for line in lines], notes=notes, whole=whole)
+        notes.append(f"{'lines' if crlf == ended else f'{crlf:,} of the lines'} end in CRLF")
+    return Content(text=text, total=ended + (not text.endswith("\n") and text != ""), notes=notes, whole=whole)
 
 
 def _place(path: str, content: Content, first: int, last: int) -> list[str]:
-    total = len(content.lines)
+    total = content.total
     if last < total:
         among = f"{total:,}" if content.whole else f"more than {total:,}"
         return [f"showing lines {first}-{last} of {among}, use offset={last + 1} to go on"]
@@ -75,7 +82,7 @@ def _place(path: str, content: Content, first: int, last: int) -> list[str]:
 
 
 def _beyond(path: str, content: Content, offset: int) -> str:
-    total = len(content.lines)
+    total = content.total
     count = "1 line" if total == 1 else f"{total:,} lines"
     if content.whole:
         return f"There is no line {offset}: {path} has {count}."
@@ -90,7 +97,7 @@ def _rest(path: str, line: int) -> str:
 
 def _too_long(path: str, content: Content, number: int) -> str:
     """A line that does not fit into any result."""
-    size = len(content.lines[number - 1].encode())
+    size = len(content.lines(number, 1)[0].encode())
     command = f"sed -n {number}p {shlex.quote(path)} | cut -c 1-2000"
     told = f"line {number} is too long to show: {amount(size)}, at most {amount(MAX_BYTES)} fit; use bash: {command}"
-    return told if number == len(content.lines) else f"{told}; or go on with offset={number + 1}"
+    return told if number == content.total else f"{told}; or go on with offset={number + 1}"

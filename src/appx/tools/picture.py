@@ -1,5 +1,6 @@
 """Which pictures a model can see, told from their first bytes."""
 
+import re
 import struct
 from dataclasses import dataclass
 
@@ -7,6 +8,11 @@ from appx.domain.errors import Invalid
 
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_ALONE = frozenset((0x01, *range(0xD0, 0xD9)))
+MAX_SEGMENTS = 1_000
+"""Of a JPEG, before its frame. Cameras write some twenty."""
+
+_MARKER = re.compile(rb"\xff++([^\xff])")
+"""With the bytes that fill up before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +26,7 @@ class Picture:
 
 def picture(data: bytes) -> Picture | None:
     """None when ``data`` does not begin as a PNG, JPEG, GIF or WebP. Raises Invalid when it is damaged."""
-    media_type = _media_type(data)
+    media_type = media_type_of(data)
     if media_type is None:
         return None
     try:
@@ -32,7 +38,8 @@ def picture(data: bytes) -> Picture | None:
     return Picture(media_type=media_type, width=width, height=height)
 
 
-def _media_type(data: bytes) -> str | None:
+def media_type_of(data: bytes) -> str | None:
+    """As what it begins."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if data.startswith(b"\xff\xd8\xff"):
@@ -60,17 +67,16 @@ def _size(media_type: str, data: bytes) -> tuple[int, int]:
 def _jpeg_size(data: bytes) -> tuple[int, int]:
     """Go from segment to segment until the one that begins a frame (ITU-T T.81, annex B)."""
     at = 2
-    while data[at] == 0xFF:
-        marker = data[at + 1]
+    for _ in range(MAX_SEGMENTS):
+        found = _MARKER.match(data, at)
+        if found is None:
+            break
+        marker, at = found[1][0], found.end()
         if marker in JPEG_FRAMES:
-            height, width = struct.unpack_from(">HH", data, at + 5)
+            height, width = struct.unpack_from(">HH", data, at + 3)
             return width, height
-        if marker == 0xFF:
-            at += 1
-        elif marker in JPEG_ALONE:
-            at += 2
-        else:
-            at += 2 + struct.unpack_from(">H", data, at + 2)[0]
+        if marker not in JPEG_ALONE:
+            at += struct.unpack_from(">H", data, at)[0]
     return 0, 0
 
 

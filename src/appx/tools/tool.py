@@ -1,13 +1,14 @@
 """What a tool is, and the toolbox that a turn works with."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from appx.domain.errors import AppxError
 from appx.domain.messages import ToolCall, ToolResult, ToolSpec
+from appx.tools.allowance import Allowance
 
 Args = TypeVar("Args", bound=BaseModel)
 
@@ -34,9 +35,10 @@ class Tool(Generic[Args]):
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """Runs calls by name. Every failure that the model can learn from is a result."""
+    """Runs the calls of one turn by name. Every failure that the model can learn from is a result."""
 
     tools: tuple[Tool[Any], ...]
+    pictures: Allowance = field(default_factory=Allowance, compare=False)
 
     @property
     def specs(self) -> list[ToolSpec]:
@@ -57,7 +59,7 @@ class Toolbox:
         if call.problem:
             return ToolResult(ok=False, text=f"The arguments cannot be read: {call.problem}. Send them again.")
         try:
-            return await tool.run(tool.args.model_validate(call.arguments), show)
+            return self.pictures.counted(await tool.run(tool.args.model_validate(call.arguments), show))
         except ValidationError as error:
             return ToolResult(ok=False, text=_fields(call.name, error))
         except AppxError as error:

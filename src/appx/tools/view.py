@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -21,7 +21,6 @@ _ALIKE = str.maketrans(
 )
 """One character for one, so that no place moves."""
 
-_CRLF = re.compile(r"\r\n")
 _ODD = re.compile(
     r"\r\n"
     r"|(?<![ \t\f\v])[ \t\f\v]++(?=\r?\n|\Z)"  # possessive, and only from its beginning: linear also for a long run
@@ -58,23 +57,19 @@ class View:
         return None if index % 2 else self.real[index - 1] + at - self.seen[index - 1]
 
 
-def exact(text: str) -> View:
-    """CRLF is seen as LF, the rest as it is."""
-    return _view(text, ((found.start(), found.end(), "\n") for found in _CRLF.finditer(text)))
+def unix(text: str) -> str:
+    """CRLF is seen as LF, the rest as it is. What stands in a line stands in the same column."""
+    return text.replace("\r\n", "\n")
 
 
 def tolerant(text: str) -> View:
     """Without white space at the ends of lines; quotes, dashes and spaces as in ASCII; characters in NFKC."""
-    alike = text.translate(_ALIKE)
-    return _view(alike, _odd_sites(alike))
-
-
-def _view(text: str, sites: Iterable[Site]) -> View:
+    text = text.translate(_ALIKE)
     parts: list[str] = []
     seen: list[int] = []
     real: list[int] = []
     done = size = 0
-    for start, end, shown in sites:
+    for start, end, shown in _odd_sites(text):
         parts += (text[done:start], shown)
         size += start - done
         seen += (size, size + len(shown))

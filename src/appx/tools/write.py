@@ -5,14 +5,14 @@ from pydantic import BaseModel, Field
 from appx.domain.errors import NotFound
 from appx.domain.ids import ProjectId
 from appx.domain.messages import ToolResult
-from appx.tools.arguments import Line, Words
+from appx.tools.arguments import Place, Words
 from appx.tools.clip import amount
 from appx.tools.tool import Show, Tool
 from appx.workbench.bench import Workbench
 
 
 class WriteArgs(BaseModel):
-    path: Line = Field(description="The file, relative to the project's directory.")
+    path: Place = Field(description="The file, relative to the project's directory.")
     content: Words = Field(description="All that the file shall hold.")
 
 

@@ -1,12 +1,18 @@
 """What an edit makes of a file, and what the model is told."""
 
 import json
+import threading
+from functools import partial
 
+import anyio
+import anyio.to_thread
 import pytest
 
+from appx.tools import changes, edit
 from appx.tools.clip import MAX_FILE
 from tests.fakes.bench import FakeBench
 from tests.unit.tools.calls import call, toolbox
+from tests.unit.tools.noting import noting
 
 pytestmark = pytest.mark.anyio
 
@@ -189,3 +195,37 @@ async def test_a_long_diff_is_cut() -> None:
     assert text.endswith("\n+b\n[the first 2,000 of 5,005 lines of the diff]")
     _, text, _ = await edited(b"a\n", [("a", "b" * 5_000)])
     assert f"\n+{'b' * 500}…" in text
+
+
+async def test_all_that_takes_long_is_done_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+    names = ("plan", "apply", "unified", "binary_type")
+    for each in names:
+        noted = noting(getattr(edit, each), lambda *_: threads.append(threading.current_thread()))
+        monkeypatch.setattr(edit, each, noted)
+    assert (await edited(b"a\n", [("a", "b")]))[0]
+    assert len(threads) == len(names)
+    assert threading.current_thread() not in threads
+
+
+async def test_who_ends_the_turn_does_not_wait_for_the_edit(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, over, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(text: str, edits: object) -> changes.Plan:
+        begun.set()
+        over.wait(10)
+        ended.set()
+        return changes.Plan(changes=(), tolerant=())
+
+    monkeypatch.setattr(edit, "plan", slow)
+    bench = FakeBench(files={"f": b"a"})
+    arguments: dict[str, object] = {"path": "f", "edits": [{"oldText": "a", "newText": "b"}]}
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(call, bench, "edit", arguments))
+            assert await anyio.to_thread.run_sync(begun.wait, 10)
+            tasks.cancel_scope.cancel()
+        assert not ended.is_set()
+        assert bench.written == []
+    finally:
+        over.set()

@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from appx.domain.messages import ToolResult
+from appx.tools import find as tool
 from appx.tools.clip import MAX_BYTES
-from appx.tools.find import MAX_PATHS, NOTHING
+from appx.tools.find import MAX_PATHS, NOTHING, paths_of, result
+from appx.tools.searching import Found
+from tests.unit.tools.noting import noting
 from tests.unit.tools.searches import call, programs, project
 
 pytestmark = pytest.mark.anyio
@@ -130,3 +133,19 @@ async def test_without_fd_the_result_says_what_is_missing(shop: Path, tmp_path: 
     result = await call(tmp_path, "find", {"pattern": "*"}, path=path)
     assert not result.ok
     assert result.text.startswith("The workbench has no fd or fdfind, which this tool needs.")
+
+
+def test_a_pattern_is_read_once_for_all_that_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[str] = []
+    monkeypatch.setattr(tool, "_plain", noting(tool._plain, reads.append))
+    done = Found(output="a\0lib/b\0lib/c/d\0" * 20, code=0, words="", whole=True)
+    assert paths_of("x/**/*/y", ".", done) == ["lib/c/d"] * 20
+    assert paths_of("x/**/*/y", "./src", done) == ["src/lib/b", "src/lib/c/d"] * 20
+    assert reads == ["x/**/*/y"] * 2
+
+
+def test_of_a_flood_only_the_paths_that_may_be_shown_are_made() -> None:
+    """Below a long path all of them would be a gigabyte."""
+    done = Found(output="a\0" * 5_000, code=0, words="", whole=True)
+    assert paths_of("*", "./src", done) == ["src/a"] * (MAX_PATHS + 1)
+    assert "[the first 1,000 of 5,000 paths;" in result("*", "./src", done).text

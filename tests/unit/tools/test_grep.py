@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appx.domain.messages import ToolResult
+from appx.tools import grep as tool
 from appx.tools.clip import MAX_BYTES
-from appx.tools.grep import NOTHING
+from appx.tools.grep import NOTHING, GrepArgs, lines_of
 from appx.tools.matches import MAX_LINE, MAX_MATCHES, Row, matches
+from appx.tools.searching import Found
+from tests.unit.tools.noting import noting
 from tests.unit.tools.searches import call, programs, project
 
 pytestmark = pytest.mark.anyio
@@ -62,6 +65,7 @@ async def grep(shop: Path, pattern: str, **arguments: object) -> ToolResult:
         ({"pattern": "tea", "glob": "*.py"}, "src/a.py\n2: tea.pot\n\nsrc/lib/b.py\n1: tea"),
         ({"pattern": "tea", "glob": "src/*.ts"}, "src/c.ts\n1: const tea = 1\n\ntests/src/d.ts\n1: tea"),
         ({"pattern": "tea", "glob": "/src/**/*.{py,js}"}, "src/a.py\n2: tea.pot\n\nsrc/lib/b.py\n1: tea"),
+        ({"pattern": "tea", "glob": "src/[{c].ts"}, "src/c.ts\n1: const tea = 1"),
         ({"pattern": "tea", "glob": "!src/**", "path": "tests"}, f"[{NOTHING}]"),
         ({"pattern": "tea", "glob": "!*.ts", "path": "src/lib"}, "src/lib/b.py\n1: tea"),
         ({"pattern": "tea", "glob": "lib/"}, "src/lib/b.py\n1: tea"),
@@ -103,7 +107,8 @@ async def test_matches_stand_below_the_name_of_their_file(
         ({"pattern": "tea", "path": "out"}, "a symbolic link leads out of the project"),
         ({"pattern": "tea", "path": "out/apt"}, "a symbolic link leads out of the project"),
         ({"pattern": "tea", "path": "gone/x"}, "gone/x: No such file or directory. "),
-        ({"pattern": "x" * 130_000}, "is the most"),
+        ({"pattern": "x" * 1_001}, "pattern: String should have at most 1000 characters"),
+        ({"pattern": "x", "glob": "{" * 1_001}, "glob: String should have at most 1000 characters"),
     ],
 )
 async def test_what_cannot_be_searched_is_said_with_the_reason(
@@ -241,3 +246,25 @@ def test_any_names_and_texts_are_taken_apart_as_they_were(rows: list[Row], unfin
         f"./{row.path}\0{row.number}{f':{row.column}:' if row.column else '-'}{row.text}\n" for row in rows
     )
     assert matches(output + unfinished).rows == rows
+
+
+@pytest.mark.parametrize(
+    ("glob", "found"),
+    [
+        ("src/a", ["src/a"]),
+        ("src/*", ["src/a", "src/b"]),
+        ("src/{a,x}*", ["src/a", "src/b"]),
+        ("src/{a,{x,b}}", ["src/a", "src/b"]),
+        ("src/{", ["src/a", "src/b", "lib/c"]),
+        ("{}/c", ["lib/c"]),
+    ],
+)
+def test_a_glob_is_read_generously_and_once_for_all_that_was_found(
+    glob: str, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+    monkeypatch.setattr(tool, "_anywhere", noting(tool._anywhere, reads.append))
+    output = "".join(f"{path}\x001:1:tea\n" for path in ("src/a", "src/b", "lib/c"))
+    done = Found(output=output, code=0, words="", whole=True)
+    assert [row.path for row in lines_of(GrepArgs(pattern="tea", glob=glob), done).rows] == found
+    assert reads == [glob]

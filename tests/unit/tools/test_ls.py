@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 
 from appx.domain.messages import ToolResult
-from appx.tools.ls import MAX_ENTRIES
+from appx.tools import ls as tool
+from appx.tools.ls import MAX_ENTRIES, MAX_IGNORED, result
+from appx.tools.searching import Found
+from appx.tools.within import shown
+from tests.unit.tools.noting import noting
 from tests.unit.tools.searches import call, programs, project
 
 pytestmark = pytest.mark.anyio
@@ -112,3 +116,16 @@ async def test_without_fd_the_result_says_what_is_missing(shop: Path, tmp_path: 
     result = await call(tmp_path, "ls", path=path)
     assert not result.ok
     assert result.text.startswith("The workbench has no fd or fdfind")
+
+
+def test_of_a_flood_only_the_names_that_are_told_are_made_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(tool, "shown", noting(shown, made.append))
+    here, ignored = (
+        Found(output="".join(f"{each}{number:05}\0" for number in range(9_000)), code=0, words="", whole=True)
+        for each in "ab"
+    )
+    text = result(".", here, ignored).text
+    assert "[the first 500 of 9,000 entries;" in text
+    assert f" and {9_000 - MAX_IGNORED:,} more; bash: ls -A]" in text
+    assert len(made) == MAX_ENTRIES + MAX_IGNORED

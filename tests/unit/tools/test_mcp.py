@@ -7,6 +7,7 @@ import pytest
 from appx.domain.ids import CallId, ProjectId
 from appx.domain.messages import Image, ToolCall, ToolResult
 from appx.tools.mcp import mcp_tool
+from appx.tools.read import MAX_PICTURE
 from appx.tools.tool import Toolbox
 from appx.workbench.mcp.shapes import McpCall, McpResult, McpTool
 from tests.fakes.bench import FakeBench
@@ -56,3 +57,23 @@ async def test_a_picture_is_attached_and_another_kind_is_said_to_be_none() -> No
         "[picture 3 cannot be shown: it is no png, jpg, gif or webp]",
         "[The file begins as image/png, but it is damaged or cut: its width and height are missing.]",
     ]
+
+
+async def test_a_picture_that_is_too_large_is_refused_before_it_is_decoded() -> None:
+    picture = b64encode(b"\xff\xd8" + b"\xff" * MAX_PICTURE).decode()
+    for encoded in (picture, picture.lower().replace("/", "-")):
+        result = await called(FakeBench(answer=McpResult(ok=True, text="", pictures=(encoded,))), {})
+        assert result.images == ()
+        assert result.text.startswith("[picture 1 is too large to attach: 3,932,16")
+
+
+async def test_pictures_that_are_too_many_for_the_turn_are_left_out_and_the_text_stays() -> None:
+    large = b64encode(png().ljust(MAX_PICTURE, b"\0")).decode()
+    bench = FakeBench(answer=McpResult(ok=True, text="Done.", pictures=(large,) * 4))
+    toolbox = Toolbox((mcp_tool(bench, ProjectId("tea"), FOUND),))
+    call = ToolCall(id=CallId("c"), name="shop__add", arguments={})
+    first, second = [await toolbox.run(call, lambda _: None) for _ in range(2)]
+    assert (first.ok, len(first.images)) == (True, 4)
+    assert (second.ok, second.images) == (False, ())
+    assert second.text.startswith("Done.\n[picture 1: image/png")
+    assert "[not attached: 15,728,640 bytes of pictures, and of the 20,000,000 bytes of one turn" in second.text

@@ -1,17 +1,24 @@
 """What the model is shown of a file."""
 
 import struct
+import tracemalloc
 from base64 import b64decode
+from typing import SupportsIndex, overload
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
+from appx.domain.errors import Invalid
+from appx.domain.ids import CallId
+from appx.domain.messages import ToolCall
 from appx.tools.clip import MAX_BYTES, MAX_FILE, MAX_LINES
 from appx.tools.page import page
+from appx.tools.picture import MAX_SEGMENTS, picture
 from appx.tools.read import MAX_PICTURE
 from tests.fakes.bench import FakeBench
-from tests.unit.tools.calls import call
+from tests.unit.tools.calls import call, toolbox
 
 pytestmark = pytest.mark.anyio
 
@@ -226,3 +233,79 @@ def test_page_by_page_the_whole_is_shown_once(lines: list[str]) -> None:
     pages = [page("f", data, offset=offset, limit=3) for offset in range(1, len(lines) + 1, 3)]
     told = [line for each in pages for line in each.split("\n") if not line.startswith("[")]
     assert told == lines
+
+
+class Counted(bytes):
+    """Knows how often a byte of it was asked for."""
+
+    asked = 0
+
+    @overload
+    def __getitem__(self, at: SupportsIndex) -> int: ...
+    @overload
+    def __getitem__(self, at: slice) -> bytes: ...
+    @override
+    def __getitem__(self, at: SupportsIndex | slice) -> int | bytes:
+        self.asked += 1
+        return super().__getitem__(at)
+
+
+@pytest.mark.parametrize("rest", [b"\xff" * 100_000, b"\xff\xd0" * 50_000, b"\xff\xe0\0\2" * 25_000])
+def test_the_size_of_a_jpeg_is_looked_for_in_few_steps(rest: bytes) -> None:
+    data = Counted(b"\xff\xd8" + rest)
+    with pytest.raises(Invalid, match="damaged or cut"):
+        picture(data)
+    assert data.asked < 10 * MAX_SEGMENTS
+
+
+def test_the_size_of_a_jpeg_may_stand_behind_a_lot() -> None:
+    """Colour profiles, thumbnails, notes of the camera; and bytes that only fill up."""
+    notes = (b"\xff" * 40 + b"\xe2\xff\xff" + b"\xff" * 65_533) * 50
+    found = picture(JPEG[:2] + notes + JPEG[2:])
+    assert found is not None
+    assert (found.width, found.height) == (640, 480)
+
+
+async def test_a_picture_that_is_too_large_is_refused_before_its_size_is_looked_for() -> None:
+    ok, text = await shown(b"\xff\xd8" + b"\xff" * MAX_PICTURE)
+    assert not ok
+    assert text.startswith("f.txt is too large to attach: 3,932,162 bytes, at most 3,932,160 bytes.")
+
+
+async def test_the_pictures_of_a_turn_are_bounded() -> None:
+    bench = FakeBench(files={"large.png": PNG.ljust(MAX_PICTURE, b"\0"), "small.png": PNG, "a.txt": b"a"})
+    turn = toolbox(bench)
+
+    async def reads(path: str, count: int = 1) -> tuple[bool, int, str]:
+        results = [
+            await turn.run(ToolCall(id=CallId("c"), name="read", arguments={"path": path}), lambda _: None)
+            for _ in range(count)
+        ]
+        return all(each.ok for each in results), sum(len(each.images) for each in results), results[-1].text
+
+    assert (await reads("large.png", 5))[:2] == (True, 5)
+    assert await reads("large.png") == (
+        False,
+        0,
+        (
+            "large.png: image/png, 640x480 pixels, 3,932,160 bytes\n[not attached: 3,932,160 bytes of pictures, and "
+            "of the 20,000,000 bytes of one turn 339,200 bytes are left. Make smaller copies, or end the turn and ask "
+            "the person to prompt again]"
+        ),
+    )
+    assert (await reads("small.png"))[:2] == (True, 1)
+    assert (await reads("a.txt")) == (True, 0, "a")
+    turn = toolbox(bench)
+    assert (await reads("large.png"))[:2] == (True, 1), "another turn"
+
+
+def test_a_page_of_many_lines_takes_no_memory_for_each_of_them() -> None:
+    data = b"a\r\n" * 300_000
+    tracemalloc.start()
+    try:
+        text = page("f", data, offset=299_999)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert text == "a\na\n[showing lines 299999-300000 of 300,000]\n[lines end in CRLF]"
+    assert most < 8 * len(data)

@@ -1,14 +1,23 @@
 """What a search says when its program could not do all of its work."""
 
+import threading
+from types import ModuleType
+
 import pytest
 
 from appx.domain.errors import Invalid
+from appx.domain.ids import CallId
+from appx.domain.messages import ToolCall
 from appx.tools import find, grep, ls
 from appx.tools.find import FindArgs
 from appx.tools.grep import GrepArgs
 from appx.tools.searching import MAX_OUTPUT, Found, Search, found, line
+from appx.tools.tool import Toolbox
 from appx.tools.within import within
 from appx.workbench.bench import CommandResult
+from tests.fakes.bench import FakeBench
+from tests.unit.tools.calls import PROJECT
+from tests.unit.tools.noting import noting
 
 WANTED = Search(programs=("rg",), arguments="", path="./src")
 ROW = "./src/a.py\x001:1:tea\n"
@@ -114,3 +123,19 @@ def test_what_a_search_complains_of_is_short() -> None:
     with pytest.raises(Invalid) as caught:
         found(WANTED, done("\0\0path\0" + "x" * 500_000))
     assert len(str(caught.value)) < 2_200
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("module", [grep, find, ls])
+async def test_what_was_found_is_gone_through_beside_the_event_loop(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+    noted = noting(module.result, lambda *_: threads.append(threading.current_thread()))
+    monkeypatch.setattr(module, "result", noted)
+    name = module.__name__.rpartition(".")[2]
+    tools = Toolbox((getattr(module, name)(FakeBench(result=done("\0\x000\0")), PROJECT, "/workspace/demo"),))
+    call = ToolCall(id=CallId("c"), name=name, arguments={"pattern": "x"})
+    assert (await tools.run(call, lambda _: None)).ok
+    assert len(threads) == 1
+    assert threads != [threading.current_thread()]
