@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Query
 
 from appx.domain.errors import Invalid
@@ -37,7 +38,7 @@ async def search_files(  # noqa: PLR0913  a query has the parameters that it has
     """Lines that match, by path and number. What git ignores, `.git` and binary files are not searched."""
     args = grep.GrepArgs(pattern=q, path=path, glob=glob, ignoreCase=not case, literal=not regex)
     done = await search(parts.workbench, project.id, grep.ripgrep(args, project.directory))
-    found = grep.lines_of(args, done).rows
+    found = (await to_thread.run_sync(grep.lines_of, args, done)).rows
     if not found and (problem := grep.problem_of(done)):
         raise Invalid(problem)
     return SearchResponse(
@@ -63,7 +64,7 @@ async def find_files(
     args = find.FindArgs(pattern=pattern, path=path)
     wanted = find.fd(args, project.directory)
     done = await search(parts.workbench, project.id, wanted)
-    found = find.paths_of(pattern, wanted.path, done)
+    found = await to_thread.run_sync(find.paths_of, pattern, wanted.path, done)
     if not found and done.words:
         raise Invalid(find.complaint(done.words))
     return FindResponse(paths=found[:limit], complete=done.whole and done.code is not None and len(found) <= limit)
