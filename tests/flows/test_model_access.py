@@ -343,7 +343,10 @@ async def test_so_many_requests_run_at_once_and_no_more(tmp_path: Path) -> None:
         (b'{"model": "tea", "messages": [{"role": "user", "content": "x"}], "max_tokens": 0}', "max_tokens"),
         (b'{"model": "tea", "messages": [{"role": "tool", "content": "x", "tool_call_id": "1"}]}', "tool_call_id"),
         (b'{"model": "tea", "messages": [{"role": "user", "content": "\\ud800"}]}', "JSON"),
-        (b'{"model": "tea", "messages": ' + b"[" * 100_000, "JSON"),
+        (b'{"model": "tea", "messages": ' + b"[" * 90_000, "JSON"),
+        (b'{"model": "tea", "messages": ' + b"[" * 100_000, "more than 100,000 values"),
+        (b'{"model": "tea", "messages": [' + b"0," * 90_000 + b"0]}", "messages"),
+        (b'{"model": "tea", "messages": [{"role": "user", "content": [' + b"0," * 90_000 + b"0]}]}", "90,00"),
         (b'{"model": "tea", "messages": [{"role": "user", "content": "x"}], "tool_choice": "required"}', "tool_choice"),
     ],
 )

@@ -257,7 +257,7 @@ async def test_heads_are_limited_as_ever(shop: Api) -> None:
         handshake(**{"Sec-WebSocket-Version": "8"}),
         handshake(**{"Content-Length": "0"}),
         handshake(Cookie="x" * 9_000),
-        handshake(without="Connection"),
+        handshake(Connection="close"),
         handshake().replace("HTTP/1.1", "HTTP/1.0"),
         HEAD.replace("/v1/healthz", SHELL) + "Connection: close\r\n\r\n",
     ],
