@@ -74,8 +74,8 @@ class Sessions:
         self._live: dict[SessionId, Session] = {}
         self._drives: dict[SessionId, Drive] = {}
         self._locks: WeakValueDictionary[tuple[ProjectId, SessionId], anyio.Lock] = WeakValueDictionary()
-        self._leaving: set[ProjectId] = set()
-        """Those of which all sessions are being deleted: nobody opens one meanwhile."""
+        self._leaving: dict[ProjectId, anyio.Event] = {}
+        """Those of which all sessions are being deleted: who opens one waits for the end of that."""
         self._tasks: TaskGroup | None = None
         self._stopping = anyio.Event()
         self._stopped = anyio.Event()
@@ -165,6 +165,8 @@ class Sessions:
         self._check_goes_on()
         live = self._live.get(session)
         if live is None or live.log.over:
+            while (gone := self._leaving.get(project)) is not None:
+                await gone.wait()
             async with self._alone_with(project, session):
                 live = await self._opened(project, session)
         if live.log.row.project != project:
@@ -196,14 +198,15 @@ class Sessions:
             mark(db)
             rows.delete_all(db, project)
 
-        self._leaving.add(project)
+        gone = self._leaving[project] = anyio.Event()
         try:
             for lock in [lock for (whose, _), lock in self._locks.items() if whose == project]:
                 async with lock:  # who opens one now has done so then
                     pass
             await self._remove(lambda row: row.project == project, work)
         finally:
-            self._leaving.discard(project)
+            del self._leaving[project]
+            gone.set()
 
     def _check_goes_on(self) -> None:
         if self._stopping.is_set():
@@ -243,8 +246,8 @@ class Sessions:
 
     async def _opened(self, project: ProjectId, session: SessionId) -> Session:
         live = self._live.get(session)
-        if live is None and project in self._leaving:
-            raise Unavailable("The project is being deleted. Ask again in a moment.")
+        if live is None and project in self._leaving:  # that began just now
+            raise NotFound("session not found")
         return live or await self._load(project, session)
 
     async def _load(self, project: ProjectId, session: SessionId) -> Session:
