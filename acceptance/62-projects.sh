@@ -215,10 +215,11 @@ a_delete_leaves_nothing() {
 	as_other sh -c "for each in /home/$owner/open /workspace/$victim/open; do mkdir -m 0700 \$each/mine && echo mine >\$each/mine/file; done"
 	must "something of it is everywhere" has_something
 	must "the project is deleted" api DELETE "/v1/projects/$victim"
+	# First of all: whoever enters the account makes its network, which closes the home, too.
+	refused "its home is not open to another, for whoever gets it next" "Permission denied" as_other mkdir "/home/$owner/.config"
 	gives "no process of it is left, of whatever uid" '^$' processes_of "$owner"
 	gives "no file of it is left" '^$' files_of "$owner"
 	must "nor its directory, into which it had let another" not as_root test -e "/workspace/$victim"
-	refused "nor is its home open to another, for whoever gets it next" "Permission denied" as_other mkdir "/home/$owner/.config"
 	gives "no shared memory and no queue of it is left" '^$' objects_of "$owner"
 	must "the other project still works" turn "$other" "$other_session" "run: podman ps"
 }
