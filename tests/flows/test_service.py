@@ -41,6 +41,9 @@ async def test_a_login_link_works_once_and_sets_a_cookie_for_this_site_only(api:
     assert (await api.http.get(path, headers=NOBODY)).status_code == 403
 
     browser = {**NOBODY, "Cookie": cookie.partition(";")[0]}
+    for site, status in (("same-origin", 200), ("none", 200), ("same-site", 403), ("cross-site", 403)):
+        asked = await api.http.get("/v1/projects", headers={**browser, "Sec-Fetch-Site": site})
+        assert asked.status_code == status, f"{site}: a page of another port would make the server work"
     own = str(api.http.base_url).rstrip("/")
     assert (await api.http.get("/v1/projects", headers=browser)).status_code == 200
     for origin, expected in ((own, 200), ("http://localhost:3000", 403), ("null", 403)):
