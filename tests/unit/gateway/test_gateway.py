@@ -1,6 +1,7 @@
 """A budget holds, also for requests at once, over crashes, and when apps leave."""
 
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from appx.domain.errors import AppxError, Invalid, NotFound, Unavailable
 from appx.domain.ids import ProjectId, SessionId
 from appx.domain.limits import Limits
 from appx.domain.messages import Reply, Text, Usage, UserMessage
-from appx.gateway import rows
+from appx.gateway import gateway, rows
 from appx.gateway.bound import bound_of
 from appx.gateway.gateway import USUAL, AtOnce, Gateway
 from appx.gateway.grant import Budget, Grant
@@ -407,3 +408,22 @@ async def test_one_project_does_not_take_the_slots_of_all(tmp_path: Path) -> Non
             raise ValueError
         with on.gateway.slot(SHOP), on.gateway.slot(SHOP):
             pass
+
+
+async def test_who_lets_the_server_read_much_rests_and_holds_up_no_other_project(tmp_path: Path) -> None:
+    async with stage(tmp_path, costing(1.0)) as on, anyio.create_task_group() as tasks:
+        ends: list[ProjectId] = []
+
+        async def read(project: ProjectId, seconds: float) -> None:
+            async with on.gateway.reading(project):
+                time.sleep(seconds)  # noqa: ASYNC251  what it is about
+            ends.append(project)
+
+        began = anyio.current_time()
+        tasks.start_soon(read, SHOP, 0.1)
+        tasks.start_soon(read, SHOP, 0.0)
+        await anyio.wait_all_tasks_blocked()
+        await read(BLOG, 0.0)
+        assert ends == [BLOG], "those of the other rest, and wait for that"
+    assert ends == [BLOG, SHOP, SHOP]
+    assert anyio.current_time() - began >= 0.1 * (1 + gateway.REST)
