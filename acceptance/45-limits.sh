@@ -9,6 +9,7 @@ main() {
 	if has_cgroups_v2; then
 		gives "the builder says that all limits of apps hold" '^cpu memory pids$' printf '%s' "$limits"
 		memory
+		kept_in_its_part
 		processes
 		processor
 		kept_from_the_server
@@ -49,6 +50,19 @@ wait_for_the_agents() {
 	turn "$project" "$session" "run: podman run --detach --pull=never --label appx.project=$project --label appx.verify=1 --name verify-hog-too --memory 64m localhost/appx/python python3 -c 'len(b\"x\" * 200_000_000)'" >/dev/null
 	as_project "$project" podman wait verify-hog-too
 }
+
+# Root enters bench for each of its commands, so it must be the one that has the limits. Its own ones it may make beside it.
+kept_in_its_part() {
+	refused "a project cannot take away the cgroup that its commands begin in" "Operation not permitted" in_its_cgroups "
+		mkdir -p others
+		for n in 1 2 3; do for each in \$(cat bench/cgroup.procs); do echo \$each >others/cgroup.procs; done; done 2>/dev/null
+		rmdir bench"
+	refused "nor make any below it, which would keep all others out" "Permission denied" in_its_cgroups "mkdir bench/below"
+	refused "nor stop what begins there" "Permission denied" in_its_cgroups "echo 1 >bench/cgroup.freeze"
+	gives "they begin there all the same" "/$(account_of "$project")/bench\$" as_project "$project" cat /proc/self/cgroup
+}
+
+in_its_cgroups() { as_project "$project" podman unshare sh -c "cd /sys/fs/cgroup; $1"; }
 
 forks='
 import os, sys, time

@@ -6,14 +6,29 @@ from typing import Any
 import click
 import httpx2
 
-from appx.cli.client import Client
+from appx.cli.access import api_token
+from appx.cli.client import Client, url_option
 from appx.cli.questions import ask, is_question
 from appx.cli.screen import Screen
 
 RECONNECTS = 5
 
 
-def chat(client: Client, project: str, prompt: str | None, *, new: bool) -> int:
+@click.command()
+@url_option
+@click.argument("project")
+@click.argument("prompt", required=False)
+@click.option("--new", is_flag=True, help="Begin a new session instead of going on with the newest.")
+def chat(url: str, project: str, prompt: str | None, *, new: bool) -> None:
+    """Talk with the agent about PROJECT, which is made when there is none of that name.
+
+    With PROMPT, one turn; without, prompts are read from the terminal until Ctrl-D. Ctrl-C stops the running turn.
+    """
+    with Client(url, api_token()) as client:
+        raise SystemExit(_talk(client, project, prompt, new=new))
+
+
+def _talk(client: Client, project: str, prompt: str | None, *, new: bool) -> int:
     """Answers the exit code: 0 when the last turn was done."""
     found = client.post("/v1/projects", {"name": project})
     sessions = f"/v1/projects/{found['id']}/sessions"

@@ -4,12 +4,25 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from appx.cli.client import Client
+import click
+
+from appx.cli.access import api_token
+from appx.cli.client import Client, url_option
 from appx.domain.limits import dollars
 from appx.kit import clock
 from appx.kit.harmless import harmless
 
 HEAD = ("replies", "input", "output", "cached", "cost")
+
+
+@click.command()
+@url_option
+@click.option("--by", type=click.Choice(["day", "project", "session", "model"]), default="day", show_default=True)
+@click.option("--days", type=click.IntRange(1, 36_500), default=30, show_default=True, help="How many, with today.")
+def usage(url: str, by: str, days: int) -> None:
+    """Say what the replies of the models took: tokens and US dollars, in deleted sessions, too."""
+    with Client(url, api_token()) as client:
+        click.echo(table(client, by=by, days=days))
 
 
 def table(client: Client, *, by: str, days: int) -> str:
