@@ -1,5 +1,7 @@
 """Connections of apps that ask nothing, or are too many, are broken off."""
 
+import contextlib
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -111,3 +113,30 @@ async def test_one_too_many_is_broken_off_and_the_others_stay(monkeypatch: pytes
         assert await ended(third)
         await first.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await first.receive()).startswith(b"HTTP/1.1 204")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"POST / HTTP/1.1\r\n" + b"0: 1\r\n" * 20_000, b"431"),
+        (b"POST / HTTP/1.1\r\nx: " + b"1" * 200_000, b"431"),
+        (b"POST /" + b"1" * 20_000 + b" HTTP/1.1\r\n\r\n", b"414"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;" + b"x" * 200_000, b""),
+        (b"nonsense\r\n\r\n", b"400"),
+    ],
+)
+async def test_a_head_without_end_is_refused_before_anybody_knows_who_it_is(
+    sent: bytes, status: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(slow) as (port, _), await anyio.connect_tcp("127.0.0.1", port) as stream:
+        with contextlib.suppress(anyio.BrokenResourceError):
+            await stream.send(sent)
+        answer = b""
+        with contextlib.suppress(anyio.EndOfStream, anyio.BrokenResourceError), anyio.fail_after(20):
+            while True:
+                answer += await stream.receive()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if status:
+        assert head.split()[1] == status
+        assert json.loads(body)["error"]["type"] == "invalid_request_error"
+    assert not caplog.records, "an app fills no log"

@@ -1,5 +1,6 @@
 """How much is logged, and by whom. In a process of its own, because a process logs in one way."""
 
+import select
 import subprocess
 import sys
 
@@ -24,6 +25,16 @@ try:
 except ValueError:
     logging.getLogger("appx.x").exception("failed")
 """
+FULL = """
+import logging
+from appx.wiring.logs import log_to_stderr
+log_to_stderr("info")
+for number in range(5_000):
+    logging.getLogger("appx.x").info("line %d %s", number, "x" * 1_000)
+print("went on", flush=True)
+input()
+logging.getLogger("appx.x").info("the last one")
+"""
 LEVELS = ["debug", "info", "warning", "error"]
 
 
@@ -47,3 +58,29 @@ def test_what_an_agent_said_begins_no_line_and_commands_no_terminal() -> None:
     assert [line for line in lines if line[:1].isdigit()] == [each for each in lines if " appx.x: " in each]
     assert len([line for line in lines if line.strip().startswith("2026-01-01")]) == 2, "it is told"
     assert not {"\x1b", "\r"} & set(done.stderr)
+
+
+def test_who_logs_waits_for_no_reader_and_says_what_was_lost() -> None:
+    argv = [sys.executable, "-c", FULL]
+    with subprocess.Popen(
+        argv,
+        env={"PYTHONPATH": "src"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        if not select.select([process.stdout], [], [], 60)[0]:
+            process.kill()
+        assert process.stdout.readline() == "went on\n", "although nobody reads its log"
+        first = [process.stderr.readline() for _ in range(500)]
+        process.stdin.write("\n")
+        process.stdin.close()
+        lines = first + process.stderr.readlines()
+    assert [line.split()[5] for line in lines[:-1]] == [str(number) for number in range(len(lines) - 1)]
+    assert lines[-1].endswith(
+        f"the last one ({5_001 - len(lines)} lines before this one were lost: the log was not read)\n"
+    )

@@ -1,11 +1,14 @@
 """How many connections apps may hold, and for how long one that does nothing: the API needs descriptors, too."""
 
 import asyncio
+from typing import Any
 
 from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from appx.domain.errors import Invalid
 from appx.gateway.place import account_of
+from appx.http.heads import BoundedHead
+from appx.http.llm import errors
 from appx.kit.peers import owner
 
 MAX_CONNECTIONS, OF_ONE = 512, 64
@@ -14,7 +17,7 @@ MAX_CONNECTIONS, OF_ONE = 512, 64
 LOOK_SECONDS = 30.0
 
 
-class Watched(HttpToolsProtocol):
+class Watched(BoundedHead):
     """Breaks off one too many, one that asks nothing for ``LOOK_SECONDS``, and one whose reader takes nothing.
 
     uvicorn has a limit only between two requests.
@@ -45,6 +48,10 @@ class Watched(HttpToolsProtocol):
         if self.uid is None or account_of(self.uid) is None:
             return 0
         return sum(isinstance(each, Watched) and each.uid == self.uid for each in self.connections)
+
+    @override
+    def said(self, sentence: str) -> dict[str, Any]:
+        return errors.body(Invalid(sentence))
 
     def _look(self, last: object, waited: int) -> None:
         """``last``, ``waited``: the request and the bytes not taken, as they were at the last look."""
