@@ -58,7 +58,9 @@ kept_in_its_part() {
 		for n in 1 2 3; do for each in \$(cat bench/cgroup.procs); do echo \$each >others/cgroup.procs; done; done 2>/dev/null
 		rmdir bench"
 	refused "nor make any below it, which would keep all others out" "Permission denied" in_its_cgroups "mkdir bench/below"
-	refused "nor stop what begins there" "Permission denied" in_its_cgroups "echo 1 >bench/cgroup.freeze"
+	# Zero: what may write that may write one, and would stand still itself.
+	refused "nor stop what begins there" "Permission denied" in_its_cgroups "echo 0 >bench/cgroup.freeze"
+	refused "nor nest its own so deep that nobody could remove them" "Resource temporarily unavailable" in_its_cgroups "mkdir -p 1/2/3/4/5/6/7/8/9"
 	gives "they begin there all the same" "/$(account_of "$project")/bench\$" as_project "$project" cat /proc/self/cgroup
 }
 

@@ -13,6 +13,11 @@ main() {
 	must "a third what is no text" turn "$project" "$session" "run: head -c 300000000 /dev/urandom"
 	gives "the server never held more than $((most_kib / 1024)) MiB" '^ok ' peak "appx serve"
 	gives "nor did the workbench" '^ok ' peak "appx workbench"
+	if [[ "$(run_sh --print)" == *max-size=* ]]; then
+		gives "the log of the container has an end" '(32|96)m|100663296' engine container inspect --format '{{json .HostConfig.LogConfig}}' "$BUILDER"
+	else
+		skipped "the log of the container has an end" "its engine hands the log on"
+	fi
 	must "and the session goes on" turn "$project" "$session" "say: dry again"
 	verdict
 }

@@ -352,6 +352,11 @@ add_engine_flags() {
 		# "podman healthcheck run" works all the same.
 		if [[ ! -d /run/systemd/system ]]; then flags+=(--health-interval disable); fi
 	fi
+	# Else an agent that writes into the log fills the disk of the host. Other drivers have limits of their own.
+	case "$(log_driver 2>/dev/null)" in
+	json-file | local) flags+=(--log-opt max-size=32m --log-opt max-file=3) ;;
+	k8s-file) flags+=(--log-opt max-size=96m) ;;
+	esac
 }
 
 add_host_flags() {

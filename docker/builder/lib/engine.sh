@@ -99,3 +99,12 @@ start_docker() {
 }
 
 docker_answers() { as_root docker info >/dev/null 2>&1; }
+
+# What keeps the log of a container.
+log_driver() {
+	if [[ $kind == docker ]]; then
+		"${engine[@]}" info --format '{{.LoggingDriver}}'
+	else
+		"${engine[@]}" info --format '{{.Host.LogDriver}}'
+	fi
+}

@@ -45,9 +45,11 @@ interrupted() {
 
 last_log_line() { "${engine[@]}" logs --tail 1 "$name" 2>&1 | harmless || true; }
 
-# The log without what could command this terminal: an agent can write into it.
+# The log without what could command this terminal: an agent can write into it. Runs of the second kind, because what
+# stands around one could be another. sed holds a whole line.
 harmless() {
-	LC_ALL=C sed -u "s/"$'[\x01-\x08\x0b-\x1f\x7f]'"//g; s/"$'\xc2[\x80-\x9f]'"//g"
+	LC_ALL=C stdbuf -oL fold -b -w 8192 |
+		LC_ALL=C sed -u -E "s/"$'[\x01-\x08\x0b-\x1f\x7f]'"//g; s/"$'(\xc2+[\x80-\x9f]+)+'"//g"
 }
 
 explain_failure() {

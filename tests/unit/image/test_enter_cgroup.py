@@ -17,7 +17,7 @@ def entered(folder: Path, *controllers: str, memory: str = "", **variables: str)
     part = folder / "work/p001"
     (part / "bench").mkdir(parents=True)
     for each in (part, part / "bench"):
-        for name in (*FILES, "cgroup.max.descendants", *controllers):
+        for name in (*FILES, "cgroup.max.descendants", "cgroup.max.depth", *controllers):
             (each / name).write_text("max\n")
     (folder / "cgroups").write_text("1\n")
     (folder / "project-memory").write_text(memory)
@@ -36,6 +36,7 @@ def test_a_process_enters_and_all_of_the_account_has_the_limits_that_are_set(tmp
     assert (part / "bench/memory.max").read_text() == "max\n", "the whole is held, not each part"
     assert (part / "memory.max").stat().st_mode & 0o022 == 0, "and the account cannot raise it"
     assert int((part / "cgroup.max.descendants").read_text()) == 2_000
+    assert int((part / "cgroup.max.depth").read_text()) == 8, "no tree whose paths are too long for who removes it"
     assert part.stat().st_mode & 0o7777 == 0o1777, "it puts nothing in the place of bench"
     closed = (part / "bench", part / "bench/cgroup.subtree_control", part / "bench/cgroup.threads")
     assert all(each.stat().st_mode & 0o022 == 0 for each in closed), "and makes it none that lets nobody in"

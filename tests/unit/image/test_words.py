@@ -1,0 +1,66 @@
+"""What shells of root, and of the host, make of words of agents: they keep a part, and nothing that commands."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+SHARE = ROOT / "image/rootfs/usr/local/share/appx-builder"
+
+
+def functions(script: Path) -> str:
+    """Without what calls the first one."""
+    return script.read_text().removesuffix("\nmain\n")
+
+
+def run(shell: str, text: str, sent: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([shell, "-c", text], input=sent, capture_output=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (b"plain \xc3\xa9 \xe2\x80\x94 \tx", b"plain \xc3\xa9 \xe2\x80\x94 \tx"),
+        (b"a\x1b[31mb", b"a[31mb"),
+        (b"a\xc2\x9b31mb", b"a31mb"),
+        (b"a\xc2\xc2\x9b\x9b31mb", b"a31mb"),
+        (b"a\xc2\xc2\xc2\x9b\x9d\x9b31mb", b"a31mb"),
+        (b"a\xc2\xc2\x9b\xc2\x9b\x9b31mb", b"a31mb"),
+        (b"a\xc2\x01\x9b31mb", b"a31mb"),
+        (b"\xc3\x9b \xe2\x82\x9b", b"\xc3\x9b \xe2\x82\x9b"),
+    ],
+)
+def test_the_log_on_the_host_commands_no_terminal(written: bytes, shown: bytes) -> None:
+    text = f". {ROOT}/docker/builder/lib/ready.sh; harmless"
+    assert run("bash", text, written + b"\n").stdout == shown + b"\n"
+
+
+def test_a_line_without_end_is_shown_before_its_end_and_not_held() -> None:
+    text = f"ulimit -v 60000; . {ROOT}/docker/builder/lib/ready.sh; harmless | tail -c 3"
+    done = run("bash", text, b"x" * 30_000_000 + b"end")
+    assert (done.stdout, done.stderr) == (b"end", b"")
+
+
+@pytest.mark.parametrize(("command", "told"), [("exit 3", b"failed"), ("exit 0", b"fine")])
+def test_root_keeps_the_last_words_of_a_podman_that_an_agent_may_have_replaced(command: str, told: bytes) -> None:
+    """dash holds twice what it captures."""
+    text = functions(SHARE / "account/workbench").replace("$(id -u ", "$(: ").replace("$(sed ", "$(: ")
+    endless = "head -c 100000000 /dev/zero | tr '\\0' x >&2; printf '\\033[2Jthe end ' >&2"
+    called = 'if hears sh -c "$2"; then echo fine; else echo failed; fi; echo "${#said}"; echo "$said" | tail -c 30'
+    argv = ["sh", "-c", f"ulimit -v 100000; {text}\n{called}", "workbench", "p001", f"{endless}; {command}"]
+    done = subprocess.run(argv, capture_output=True, check=True)
+    first, size, last = done.stdout.split(b"\n", 2)
+    assert first == told
+    assert 3_900 < int(size) <= 4_000
+    assert b"x[2Jthe end" in last
+
+
+def test_an_agent_that_stops_the_end_of_its_apps_stops_nothing_else() -> None:
+    text = functions(SHARE / "services/.s6-svscan/SIGTERM").replace("seq 55", "seq 5")
+    faked = "ps() { printf 'p001 conmon\\np002 conmon\\n'; }; stop_apps() { [ $1 = p002 ] || sleep 30 >&- 2>&-; }"
+    called = "stop_all_apps; wait; echo went on"
+    began = time.monotonic()
+    assert run("sh", f"{text}\n{faked}\n{called}").stdout == b"went on\n"
+    assert time.monotonic() - began < 25
