@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
@@ -12,12 +12,27 @@ from appx.domain.errors import Invalid
 from appx.domain.ids import ProjectId
 from appx.podman.apps import ENVIRONMENT, LABEL, LOOPBACK, RELEASE, Limits, Start, secret_of, service_tag, tag_of
 from appx.podman.compose import Condition
-from appx.podman.parse import Image
+from appx.podman.parse import MOST_VOLUMES, Image
 
 Json: TypeAlias = dict[str, Any]
 
 RECIPES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 MAX_SERVICES = 10
+MOST: Mapping[str, int] = {
+    "volumes": MOST_VOLUMES,
+    "ports": 100,
+    "expose": 100,
+    "environment": 1_000,
+    "labels": 1_000,
+}
+"""How many of each a service may have: more than any app has, and each is work for the server."""
+
+MOST_SAID = 512 << 10
+"""Characters of what compose makes of its file, with what stands in files of variables. Each release keeps it."""
+
+MOST_NAMED = 100
+"""Networks, and volumes with names, of all services together."""
+
 WEB = "web"
 IMAGES = "x-images"
 """The ids of a release's images by their names, in what is kept of its file; compose passes over such keys."""
@@ -69,6 +84,7 @@ def planned(config: Json, project: ProjectId, number: int) -> Plan:
         raise Invalid(f"There are {len(services)} services in the compose file; {MAX_SERVICES} is the most.")
     for name, service in services.items():
         _check(name, service, services)
+    _check_lengths(config, services)
     if loop := _loop(services):
         raise Invalid(f"The services wait for each other: {', '.join(loop)}.")
     web = _web(services)
@@ -101,13 +117,15 @@ def kept(plan: Plan, images: Mapping[str, Image]) -> str:
     for name, given in plan.file["services"].items():
         service = {key: value for key, value in given.items() if key not in {"build", "profiles"}}
         mounts = list(service.get("volumes") or [])
+        targets = {_target(each) for each in mounts}
         for path in images[name].volumes:
-            if path.rstrip("/") not in {_target(each) for each in mounts}:
+            if path.rstrip("/") not in targets:
+                targets.add(path.rstrip("/"))
                 volume = f"{name}{path.rstrip('/').replace('/', '-')}"
                 file["volumes"][volume] = None
                 mounts.append(f"{volume}:{path}")
         file["services"][name] = {**service, "volumes": mounts}
-    return json.dumps(file)
+    return json.dumps(file, ensure_ascii=False)
 
 
 def images_of(release: Release) -> Mapping[str, str]:
@@ -125,7 +143,7 @@ def started(what: Start) -> str:
         {"source": secret_of(app.project, app.environment, each), "type": "env", "target": each}
         for each in what.secrets
     ]
-    names = containers(what)
+    names, secret_names = containers(what), frozenset(what.secrets)
     labels = {LABEL: app.project, ENVIRONMENT: app.environment, RELEASE: str(what.release.number)}
     for service in what.release.services:
         is_web = service == what.release.services[0]
@@ -134,7 +152,7 @@ def started(what: Start) -> str:
             **_limited(given, what.limits),
             "container_name": names[service.name],
             "labels": {**_mapped(given.get("labels")), **labels},
-            "environment": {**_environment(given, but=what.secrets), **_said(what, is_web=is_web)},
+            "environment": {**_environment(given, but=secret_names), **_said(what, is_web=is_web)},
             "ports": [_published(what)] if is_web else [],
             "restart": "always" if service.lasting else _restart(given),
             "secrets": secrets,
@@ -183,6 +201,16 @@ def _check(name: str, service: Json, services: Json) -> None:
     copies = service.get("scale") or (service.get("deploy") or {}).get("replicas") or 1
     if copies != 1:
         raise Invalid(f"The service {name} wants {str(copies)[:60]} containers; each service has one here.")
+
+
+def _check_lengths(config: Json, services: Json) -> None:
+    for kind in ("networks", "volumes"):
+        if (count := len(config.get(kind) or ())) > MOST_NAMED:
+            raise Invalid(f"There are {count:,} {kind} in the compose file; {MOST_NAMED} is the most.")
+    for name, service in services.items():
+        for key, most in MOST.items():
+            if (count := len(service.get(key) or ())) > most:
+                raise Invalid(f"The service {name} has {count:,} `{key}`; {most:,} is the most. Leave some out.")
 
 
 def _web(services: Json) -> str:
@@ -254,7 +282,7 @@ def _said(what: Start, *, is_web: bool) -> dict[str, str]:
     return {**told, "PORT": str(what.release.port)} if is_web else told
 
 
-def _environment(service: Json, but: Sequence[str]) -> dict[str, str]:
+def _environment(service: Json, but: Collection[str]) -> dict[str, str]:
     """What the server keeps for the app takes the place of what the file says."""
     found = _mapped(service.get("environment"))
     return {name: str(value) for name, value in found.items() if value is not None and name not in but}

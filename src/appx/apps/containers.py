@@ -65,7 +65,7 @@ class Containers:
         )
 
     async def build(self, project: ProjectId, number: int, recipe: str, tell: Callable[[str], None]) -> Image:
-        """``tell`` gets each step as it begins. Raises Failed with the last lines of the build, NoSpace."""
+        """``tell`` gets each step as it begins. Raises Failed with the last lines of the build, NoSpace, Invalid."""
         await self.check_space(project)
         await self.carry_out_build(project, recipe, lines.build(project, number, recipe), tell)
         return await self.image(project, lines.tag_of(project, number))
@@ -94,7 +94,10 @@ class Containers:
                 told = now
                 tell(now)
 
-        done = await self.ask(project, line, BUILD_SECONDS, show, given)
+        # Its newest step and its last lines are all that is read, ten times a second while it runs.
+        keep = parse.STEP_PLACE
+        command = Command(line=line, project=project, time_limit=BUILD_SECONDS, keep_bytes=keep, given=given)
+        done = await self.workbench.run(command, show)
         if done.code != 0:
             raise Failed(f"The build of {recipe} {_how(done, BUILD_SECONDS)}.", last_lines(done.output))
 
@@ -199,7 +202,7 @@ class Containers:
 
     async def built(self, project: ProjectId) -> set[int]:
         """The numbers of the releases of which there is an image, kept or not."""
-        return parse.releases_in(await self._told(project, lines.list_tags(project)))
+        return await self._read(parse.releases_in, project, lines.list_tags(project))
 
     async def remove_images(self, project: ProjectId, numbers: Sequence[int]) -> None:
         """Of these releases. What is still used stays."""
@@ -225,22 +228,14 @@ class Containers:
             raise Unavailable(f"podman {_how(done)}: {last_lines(done.output) or 'it said nothing'}")
         return done.output
 
-    async def ask(
-        self,
-        project: ProjectId,
-        line: str,
-        seconds: float = SECONDS,
-        show: Callable[[str], None] | None = None,
-        given: str = "",
-    ) -> CommandResult:
+    async def ask(self, project: ProjectId, line: str, seconds: float = SECONDS, given: str = "") -> CommandResult:
         command = Command(line=line, project=project, time_limit=seconds, keep_bytes=LISTED_BYTES, given=given)
-        return await self.workbench.run(command, show)
+        return await self.workbench.run(command)
 
 
 def last_lines(output: str) -> str:
     """Enough to see why, and not more than a person reads."""
-    kept = "\n".join(output.strip().splitlines()[-TAIL_LINES:])
-    return kept[-TAIL_BYTES:]
+    return "\n".join(output.strip()[-TAIL_BYTES:].splitlines()[-TAIL_LINES:])
 
 
 def _how(done: CommandResult, seconds: float = SECONDS) -> str:

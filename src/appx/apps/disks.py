@@ -8,7 +8,7 @@ import anyio
 from appx.domain.errors import NoSpace, Unavailable
 from appx.domain.ids import ProjectId
 from appx.kit import clock
-from appx.podman.disk import MEASURE, MIB, Disk, described, disk_in, mebibytes
+from appx.podman.disk import MEASURE, MIB, MOST_LINES, Disk, described, disk_in, mebibytes
 from appx.workbench.bench import Command, Workbench
 
 SECONDS = 60.0
@@ -16,7 +16,6 @@ GOOD_FOR = timedelta(seconds=60)
 """How long a measurement stands for the present, unless a deploy is refused for it."""
 
 ANSWER_BYTES = 4 << 20
-ANSWER_LINES = 100_000
 TO_MAKE_ROOM = (
     "Remove files, containers or volumes that are not needed, or images by `podman image prune`, or let the operator "
     "raise the limit; then deploy again."
@@ -65,7 +64,7 @@ class Disks:
 
     async def _measure(self, project: ProjectId) -> Disk:
         done = await self._workbench.run(
-            Command(line=MEASURE, project=project, time_limit=SECONDS, keep_bytes=ANSWER_BYTES, keep_lines=ANSWER_LINES)
+            Command(line=MEASURE, project=project, time_limit=SECONDS, keep_bytes=ANSWER_BYTES, keep_lines=MOST_LINES)
         )
         if done.ended == "time_limit":
             raise Unavailable(

@@ -111,15 +111,16 @@ class Following:
 
     async def _read_all(self) -> None:
         while True:
+            skipped = False
             try:
                 life = await self._containers.life(self._app, self._service)
                 if life is not None and self._has_more(life):
-                    await self._read(life)
+                    skipped = await self._read(life)
                 elif life is None:
                     self._ended(None)
             except (Unavailable, NotFound) as error:  # podman or the workbench; both come back
                 logger.debug("the log of %s is not to be had now: %s", self._app.container, error)
-            if self._tail is None:
+            if not skipped:
                 await anyio.sleep(LOOK_SECONDS)
 
     def _has_more(self, life: Life) -> bool:
@@ -139,8 +140,8 @@ class Following:
             self._goes_on = False
             self._add(Changed(to="ended", exit_code=exit_code))
 
-    async def _read(self, life: Life) -> None:
-        """Until the container ends, or the reader is too far behind."""
+    async def _read(self, life: Life) -> bool:
+        """Until the container ends, or the reader is too far behind: whether it is that."""
         splitters: dict[Stream, Splitter] = {"stdout": Splitter("stdout"), "stderr": Splitter("stderr")}
         tail, self._tail = self._tail, None
 
@@ -151,6 +152,7 @@ class Following:
             await self._containers.follow_logs(self._app, life.id, take, lines=tail, since="" if tail else self._last)
             for each in splitters.values():
                 await self._add_lines(each.end())
+        return self._reading.cancelled_caught
 
     async def _add_lines(self, lines: Iterable[LogLine]) -> None:
         for each in lines:

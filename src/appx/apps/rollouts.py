@@ -187,7 +187,7 @@ class Rollouts:
             project=project, number=number, at=clock.now(), image="", checkpoint=checkpoint, size=0, port=DEFAULT_PORT
         )
         if stacked:
-            built = await self._starter.stacks.build(project, number, recipe, running.tell)
+            built = await self._starter.stacks.build(project, number, recipe, running.tell_step)
             return replace(
                 made,
                 image=built.image.id,
@@ -196,7 +196,7 @@ class Rollouts:
                 services=built.services,
                 compose=built.compose,
             )
-        image = await self._containers.build(project, number, recipe, running.tell)
+        image = await self._containers.build(project, number, recipe, running.tell_step)
         return replace(made, image=image.id, size=image.size, port=image.port, volumes=image.volumes)
 
     async def _recipe(self, project: ProjectId) -> tuple[str, bool]:

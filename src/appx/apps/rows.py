@@ -135,7 +135,7 @@ def end_rollout(db: sqlite3.Connection, ended: Rollout) -> None:
             ended.release,
             ended.reason,
             ended.tail,
-            json.dumps(ended.steps),
+            json.dumps(ended.steps, ensure_ascii=False),
             ended.project,
             ended.number,
         ),
@@ -158,6 +158,16 @@ def rollout(db: sqlite3.Connection, project: ProjectId, number: int) -> Rollout 
 def rollouts(db: sqlite3.Connection, project: ProjectId, limit: int) -> list[Rollout]:
     """Newest first."""
     found = db.execute("SELECT * FROM rollouts WHERE project_id = ? ORDER BY number DESC LIMIT ?", (project, limit))
+    return [_rollout(each) for each in found]
+
+
+def rollouts_in_short(db: sqlite3.Connection, project: ProjectId, limit: int) -> list[Rollout]:
+    """As ``rollouts``, without ``tail`` and ``steps``: it is looked for them once a second, for each reader."""
+    found = db.execute(
+        "SELECT project_id, number, environment, kind, status, started_at, ended_at, release, reason, "
+        "'' AS tail, '[]' AS steps FROM rollouts WHERE project_id = ? ORDER BY number DESC LIMIT ?",
+        (project, limit),
+    )
     return [_rollout(each) for each in found]
 
 

@@ -54,6 +54,9 @@ class Stacks:
         said = await containers.ask(project, lines.config(recipe))
         if said.code != 0:
             raise Failed(f"{recipe} cannot be read.", last_lines(said.output))
+        if len(said.output) > compose.MOST_SAID:
+            most = f"{compose.MOST_SAID >> 10} KiB are the most"
+            raise Invalid(f"{recipe} says too much: {most}, with its files of variables. Leave some out.")
         try:
             plan = compose.planned(config_in(said.output), project, number)
         except (ValueError, LookupError, TypeError, AttributeError) as error:

@@ -1,5 +1,6 @@
 """What happens to the apps of a project, as one reader follows it: containers and deployments in one order."""
 
+import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
@@ -43,7 +44,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """One began, or ended: ``rollout`` is as it was then."""
+    """One began, or ended: ``rollout`` is as it was then, without its ``tail`` and ``steps``."""
 
     at: int
     rollout: Rollout
@@ -86,12 +87,14 @@ class Watching:
 
     async def _read_all(self) -> None:
         while True:
-            splitter = Splitter()
+            splitter, numbers = Splitter(), itertools.count(1)
 
-            async def take(stream: Stream, data: bytes, splitter: Splitter = splitter) -> None:
-                for number, line in enumerate(splitter.add(data) if stream == "stdout" else ()):
+            async def take(
+                stream: Stream, data: bytes, splitter: Splitter = splitter, numbers: Iterator[int] = numbers
+            ) -> None:
+                for line in splitter.add(data) if stream == "stdout" else ():
                     await self._add(event_in(line))
-                    if number % AT_ONCE == AT_ONCE - 1:
+                    if next(numbers) % AT_ONCE == 0:
                         await anyio.sleep(REST_SECONDS)
 
             line = lines.follow_events(self._project, self._last // NANO)
@@ -147,13 +150,13 @@ class Watching:
 
     async def _deployments(self) -> list[Deployed]:
         """That began or ended since it was looked last."""
-        found = await self._database.read(lambda db: rows.rollouts(db, self._project, LOOKED_AT))
+        found = await self._database.read(lambda db: rows.rollouts_in_short(db, self._project, LOOKED_AT))
         known = {each.number for each in found}
         self._told = {(number, status) for number, status in self._told if number in known}
         return [each for rollout in found for each in self._new(rollout)]
 
     def _new(self, rollout: Rollout) -> Iterator[Deployed]:
-        begun = replace(rollout, status="running", ended_at=None, reason="", tail="", steps=())
+        begun = replace(rollout, status="running", ended_at=None, reason="")
         states = [(begun, rollout.started_at)]
         if rollout.ended_at is not None:
             states.append((rollout, rollout.ended_at))

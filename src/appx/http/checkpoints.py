@@ -64,7 +64,7 @@ class ChangesResponse(Answer):
     diff: str
     """A unified diff."""
     cut: bool
-    """Whether ``diff`` is only the beginning."""
+    """Whether ``diff`` is only the beginning, or more files changed than the 1,000 that are shown."""
 
 
 class ForkRequest(Body):

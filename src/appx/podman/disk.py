@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from appx.podman.reading import lines_in
+
 _SIZE = 'size() { du --one-file-system --block-size=1 "$@" 2>/dev/null; }'
 
 MEASURE = rf"""
@@ -29,6 +31,9 @@ _BYTES = re.compile(r"[0-9]{1,15}")
 MOST_NAMED = 5
 MOST_NAME = 100
 """Characters. podman's names are shorter as a rule, and the account can write into what is read here."""
+
+MOST_LINES = 50_000
+"""Images have up to 127 layers, most of them in common; 4 MiB of such lines are as many."""
 
 MIB = 1 << 20
 
@@ -57,7 +62,7 @@ def disk_in(text: str) -> Disk:
     """Raises ValueError for what is no answer of ``MEASURE``."""
     sizes: dict[str, dict[str, int]] = {"directory": {}, "layer": {}, "volume": {}, "other": {}}
     layers: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in lines_in(text, MOST_LINES):
         kind, _, rest = line.partition("\t")
         name, _, value = rest.rpartition("\t")
         if kind == "container":

@@ -9,10 +9,17 @@ from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
 from appx.domain.apps import DEFAULT_PORT
+from appx.domain.errors import Invalid
 from appx.podman.apps import ENVIRONMENT
-from appx.podman.reading import ExitCode, Size, Text, release_of, understood
+from appx.podman.reading import ExitCode, Size, Text, lines_in, release_of, understood
 
 T = TypeVar("T")
+
+MOST_VOLUMES = 100
+"""Of an image, and of a service: each is a directory that outlives containers, and few images have more than two."""
+
+MOST_TAGS = 10_000
+"""A workbench that is none of ours says as many as it likes. Ours tells the last 2,000."""
 
 STEP_PLACE = 64 << 10
 """Characters at the end of a build's output in which its newest step is looked for."""
@@ -123,14 +130,17 @@ def life_in(text: str) -> Life | None:
 
 
 def image_in(text: str) -> Image:
-    """From ``podman image inspect``."""
+    """From ``podman image inspect``. Raises Invalid for one with more than ``MOST_VOLUMES``."""
     found = _answer(_IMAGES, text)[0]
     config = found["Config"] or {}
+    volumes = config.get("Volumes") or {}
+    if len(volumes) > MOST_VOLUMES:
+        raise Invalid(f"The image has {len(volumes):,} volumes; {MOST_VOLUMES} is the most. Remove `VOLUME` lines.")
     return Image(
         id=found["Id"],
         size=found["Size"],
         port=_listens(config.get("ExposedPorts") or ()),
-        volumes=tuple(sorted(config.get("Volumes") or ())),
+        volumes=tuple(sorted(volumes)),
     )
 
 
@@ -141,7 +151,7 @@ def containers_in(text: str) -> list[Container]:
 
 def releases_in(text: str) -> set[int]:
     """From tags, a line each: ``r12`` and ``r12-db`` are those of release 12."""
-    return {int(found[1]) for line in text.splitlines() if (found := _TAG.fullmatch(line))}
+    return {int(found[1]) for line in lines_in(text, MOST_TAGS) if (found := _TAG.fullmatch(line))}
 
 
 def step_in(output: str) -> tuple[int, int, str] | None:

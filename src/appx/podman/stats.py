@@ -6,10 +6,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from appx.podman.reading import understood
+from appx.podman.reading import lines_in, understood
 
 UNSUPPORTED = "stats is not supported"
 """In podman's words: without cgroup v2 it cannot know."""
+
+MOST_LINES = 1_000
+"""Of warnings, before the one that is read."""
 
 _OBJECT = TypeAdapter(dict[str, Any])
 
@@ -34,7 +37,7 @@ def stats_in(text: str) -> Stats:
 
     A zero is no answer where something that runs cannot have none: so podman says that a controller is missing.
     """
-    lines = [line for line in text.splitlines() if line.startswith("{")]
+    lines = [line for line in lines_in(text, MOST_LINES) if line.startswith("{")]
     if not lines:
         raise ValueError(f"no stats in {text[:200]!r}")
     found = understood(_OBJECT, lines[-1])

@@ -17,8 +17,18 @@ from appx.workbench.tree import Take
 
 SECONDS = 120.0
 MAX_DIFF = 2 << 20
+MAX_FILES = 1_000
+"""Of a diff: more are not shown."""
+
 MAX_LIST = 200
-MAX_OUTPUT = 16 << 20
+MAX_LINE = 4 << 10
+"""Bytes of a checkpoint in a list, on average: ours take some hundred."""
+
+MAX_ANSWER = 64 << 10
+"""Bytes of an answer that is an id, or git's last words."""
+
+MAX_CHANGES = MAX_DIFF + 1 + (MAX_FILES + 1) * MAX_LINE + 1
+"""Bytes. No path is longer than 4,096."""
 
 MAX_WORDS = 1_000
 """Characters of what git says when it fails."""
@@ -50,7 +60,7 @@ class ChangedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """``diff`` is a unified diff; ``cut`` when it is only the beginning, of ``MAX_DIFF`` bytes."""
+    """``diff`` is a unified diff; ``cut`` when it is only the beginning, of ``MAX_DIFF`` bytes, or ``MAX_FILES``."""
 
     files: tuple[ChangedFile, ...]
     diff: str
@@ -86,17 +96,19 @@ class Checkpoints:
         """Newest first: at most ``limit``, of those before ``before``. Raises NotFound for an unknown one."""
         if before:
             await self._known(project, before)
-        told = await self._git(project, git.listing(limit, before=before))
-        return [found for line in told.split("\n") if (found := _checkpoint(line)) is not None]
+        told = await self._git(project, git.listing(limit, before=before), keep_bytes=limit * MAX_LINE)
+        return [found for line in told.split("\n", limit)[:limit] if (found := _checkpoint(line)) is not None]
 
     async def changes(self, project: ProjectId, newer: str, older: str = "") -> Changes:
         """How ``newer`` differs from ``older``, or from the one before it. Raises NotFound for an unknown one."""
         await self._known(project, newer, *([older] if older else []))
-        told = await self._git(project, git.changes(newer, older, keep_bytes=MAX_DIFF))
+        script = git.changes(newer, older, keep_files=MAX_FILES, keep_bytes=MAX_DIFF)
+        told = await self._git(project, script, keep_bytes=MAX_CHANGES)
         stats, _, diff = told.partition("\0\0") if not told.startswith("\0") else ("", "", told[1:])
-        files = tuple(_changed_file(line) for line in stats.split("\0") if line)
+        lines = stats.split("\0", MAX_FILES)
+        files = tuple(_changed_file(line) for line in lines[:MAX_FILES] if line)
         kept = diff.encode()[:MAX_DIFF].decode(errors="ignore")
-        return Changes(files=files, diff=kept, cut=len(kept) < len(diff))
+        return Changes(files=files, diff=kept, cut=len(kept) < len(diff) or len(lines) > MAX_FILES)
 
     async def restore(self, project: ProjectId, checkpoint: str) -> str:
         """Make the files as they were. What is there now becomes a checkpoint first, and the result does, too.
@@ -135,24 +147,24 @@ class Checkpoints:
             if (await self._run(project, git.is_checkpoint(each))).code != 0:
                 raise NotFound(f"checkpoint not found: {each}")
 
-    async def _git(self, project: ProjectId, script: str) -> str:
-        done = await self._run(project, script)
+    async def _git(self, project: ProjectId, script: str, keep_bytes: int = MAX_ANSWER) -> str:
+        done = await self._run(project, script, keep_bytes)
         if done.code != 0:
             silent = f"it took more than {SECONDS:.0f} s" if done.code is None else f"it ended with code {done.code}"
             why = done.output.strip()[-MAX_WORDS:] or silent
             raise Unavailable(f"git could not do this in the project's repository: {why}.")
         return done.output
 
-    async def _run(self, project: ProjectId, script: str) -> CommandResult:
+    async def _run(self, project: ProjectId, script: str, keep_bytes: int = MAX_ANSWER) -> CommandResult:
         return await self.workbench.run(
-            Command(line=script, project=project, time_limit=SECONDS, keep_bytes=MAX_OUTPUT, keep_lines=1_000_000)
+            Command(line=script, project=project, time_limit=SECONDS, keep_bytes=keep_bytes, keep_lines=1_000_000)
         )
 
 
 def _checkpoint(line: str) -> Checkpoint | None:
     """None for what is no commit of ours: the agent can put one there, too."""
     try:
-        commit, tree, seconds, message, turn, session = line.split("\x1f")
+        commit, tree, seconds, message, turn, session = line.split("\x1f", 6)
         at = datetime.fromtimestamp(int(seconds), UTC)
     except (ValueError, OverflowError, OSError):
         return None

@@ -85,17 +85,18 @@ def is_checkpoint(commit: str) -> str:
     return f"{_BEGIN}git merge-base --is-ancestor {shlex.quote(commit)} {REF}"
 
 
-def changes(newer: str, older: str = "", *, keep_bytes: int) -> str:
+def changes(newer: str, older: str = "", *, keep_files: int, keep_bytes: int) -> str:
     """How ``newer`` differs from ``older``, or from the checkpoint before it.
 
-    Prints ``added<tab>removed<tab>name<zero byte>`` for each file, ``-`` for the lines of a binary one; a further zero
-    byte; and the beginning of the unified diff, ``keep_bytes`` and one byte of it at most.
+    Prints ``added<tab>removed<tab>name<zero byte>`` for each file, ``-`` for the lines of a binary one, of
+    ``keep_files`` and one at most; a further zero byte; and the beginning of the unified diff, ``keep_bytes`` and one
+    byte of it at most.
     """
     new = shlex.quote(newer)
     old = shlex.quote(older) if older else f'"$(git rev-parse --quiet --verify {new}^ || echo "{EMPTY_TREE}")"'
     return f"""{_BEGIN}
 old={old}
-git diff --no-renames --numstat -z "$old" {new} --
+{{ git diff --no-renames --numstat -z "$old" {new} -- || [ $? = 141 ]; }} | head -z -n {keep_files + 1}
 printf '\\0'
 {{ git diff --no-renames --no-color --no-ext-diff --no-textconv "$old" {new} -- || [ $? = 141 ]; }} |
   head -c {keep_bytes + 1}

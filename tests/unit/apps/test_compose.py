@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from appx.apps.compose import Plan, images_of, kept, order, planned, started, written
+from appx.apps import compose
+from appx.apps.compose import MOST, MOST_NAMED, Plan, images_of, kept, order, planned, started, written
 from appx.domain.apps import App, Release, Service
 from appx.domain.errors import Invalid
 from appx.domain.ids import ProjectId
@@ -117,6 +118,42 @@ def test_one_service_answers_the_web(services: dict[str, Any], web: str, port: i
 def test_what_is_not_possible_is_said(given: dict[str, Any], said: str) -> None:
     with pytest.raises(Invalid, match=said):
         planned(given, SHOP, 1)
+
+
+def listed(key: str, count: int) -> list[str] | dict[str, str]:
+    names = [str(number) for number in range(1, count + 1)]
+    return names if key in {"volumes", "ports", "expose"} else dict.fromkeys(names, "x")
+
+
+@pytest.mark.parametrize(("key", "most"), MOST.items())
+def test_a_service_lists_no_more_than_any_app_has(key: str, most: int) -> None:
+    planned(config(a=service(**{key: listed(key, most)})), SHOP, 1)
+    with pytest.raises(Invalid, match=f"The service a has {most + 1:,} `{key}`; {most:,} is the most"):
+        planned(config(a=service(**{key: listed(key, most + 1)})), SHOP, 1)
+
+
+@pytest.mark.parametrize("kind", ["networks", "volumes"])
+def test_a_file_names_no_more_than_any_app_has(kind: str) -> None:
+    names = [f"n{number}" for number in range(MOST_NAMED + 1)]
+    planned(config(a=service()) | {kind: dict.fromkeys(names[1:])}, SHOP, 1)
+    with pytest.raises(Invalid, match=f"There are 101 {kind} in the compose file; 100 is the most"):
+        planned(config(a=service()) | {kind: dict.fromkeys(names)}, SHOP, 1)
+
+
+def test_each_mount_is_looked_at_once_however_many_volumes_an_image_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    whole = compose._target
+
+    def target(mount: object) -> str:
+        asked.append(mount)
+        return whole(mount)
+
+    monkeypatch.setattr(compose, "_target", target)
+    plan = planned(config(a=service(volumes=[f"data:/m{number}" for number in range(100)])), SHOP, 1)
+    paths = (*(f"/v{number}" for number in range(99)), "/v0/", "/m5")
+    file = json.loads(kept(plan, {"a": image(paths)}))
+    assert len(file["services"]["a"]["volumes"]) == 199
+    assert len(asked) == 100
 
 
 def test_what_is_kept_builds_nothing_and_keeps_the_data() -> None:

@@ -11,6 +11,7 @@ from appx.domain.errors import Invalid, NoSpace, Unavailable
 from appx.domain.ids import ProjectId
 from appx.kit import clock
 from appx.podman.apps import Limits, Start
+from appx.podman.parse import STEP_PLACE
 from appx.workbench.bench import Command, CommandResult, OnOutput
 from tests.fakes.bench import DONE, FakeBench
 
@@ -94,6 +95,19 @@ async def test_a_build_may_print_steps_that_cannot_be() -> None:
     assert told == ["step 1 of 1: FROM x"]
 
 
+async def test_of_the_output_of_a_build_the_server_is_sent_what_it_reads() -> None:
+    bench = said("STEP 1/1: FROM x\nError: no", 125)
+    with pytest.raises(Failed) as caught:
+        await Containers(bench).carry_out_build(SHOP, "Containerfile", "podman build", print, "given")
+    assert caught.value.tail == "STEP 1/1: FROM x\nError: no"
+    assert (bench.commands[0].keep_bytes, bench.commands[0].given) == (STEP_PLACE, "given")
+
+
+async def test_tags_that_are_too_many_are_said() -> None:
+    with pytest.raises(Unavailable, match="something odd: more than 10,000 lines"):
+        await Containers(said("r1\n" * 10_001)).built(SHOP)
+
+
 async def test_the_holder_of_a_port_is_named_in_few_words() -> None:
     found = f'[{{"Names": ["{"a" * 9_000}"], "ImageID": "", "State": "running", "Ports": [{{"host_port": 3000}}]}}]'
     with pytest.raises(Failed, match=r"is taken by the container a{100}\. Stop"):
@@ -103,3 +117,4 @@ async def test_the_holder_of_a_port_is_named_in_few_words() -> None:
 def test_the_last_lines_are_few() -> None:
     assert last_lines("a\n" * 1_000).count("\n") < 40
     assert len(last_lines("x" * 1_000_000)) == 8 << 10
+    assert last_lines("\n  a\r\n b \n\n") == "a\n b"

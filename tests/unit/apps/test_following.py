@@ -16,6 +16,7 @@ from appx.apps import following
 from appx.apps.containers import Containers
 from appx.apps.following import Changed, Following, LeftOut, Lines, News, Quiet
 from appx.domain.apps import App
+from appx.domain.errors import Unavailable
 from appx.domain.ids import ProjectId
 from appx.kit import clock
 from appx.workbench.bench import Command, CommandResult, OnOutput, TakeOutput
@@ -28,10 +29,12 @@ APP = App(project=ProjectId("shop"), environment="dev", release=1, wanted="runni
 
 @dataclass(slots=True)
 class Podman(FakeBench):
-    """One container at a time. ``flood``: whether its log never ends."""
+    """One container at a time. ``flood``: whether its log never ends. ``refuses``: whether it answers nothing."""
 
     life: dict[str, Any] | None = None
     flood: bool = False
+    refuses: bool = False
+    asked: int = 0
     ended: int = 0
     given: int = 0
 
@@ -41,7 +44,10 @@ class Podman(FakeBench):
 
     @override
     async def run(self, command: Command, on_output: OnOutput | None = None) -> CommandResult:
+        self.asked += 1
         await anyio.lowlevel.checkpoint()
+        if self.refuses:
+            raise Unavailable("The workbench refuses.")
         return replace(DONE, output="" if self.life is None else json.dumps([self.life]))
 
     @override
@@ -134,6 +140,18 @@ async def test_who_leaves_ends_the_command() -> None:
     assert podman.ended == 1
 
 
+@pytest.mark.parametrize("refuses", [False, True], ids=["no container", "no answer"])
+async def test_where_there_is_nothing_to_read_it_is_looked_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, *, refuses: bool
+) -> None:
+    monkeypatch.setattr(following, "LOOK_SECONDS", 3_600)
+    podman = Podman(refuses=refuses)
+    async with followed(podman):
+        for _ in range(500):
+            await anyio.lowlevel.checkpoint()
+    assert podman.asked == 1
+
+
 async def test_when_nothing_happens_that_is_told_too() -> None:
     podman = Podman()
     podman.start("one")
@@ -146,6 +164,7 @@ async def test_a_flood_is_held_back_and_who_is_behind_sees_the_end_and_what_was_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(following, "BEHIND", timedelta(seconds=1))
+    monkeypatch.setattr(following, "LOOK_SECONDS", 3_600)
     podman = Podman(flood=True)
     podman.start("one")
     reader = Reader()

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import anyio
 import pytest
+from typing_extensions import override
 
 from appx.apps.apps import Apps
 from appx.apps.containers import Containers
 from appx.apps.rollouts import Rollouts
-from appx.apps.running import Running
+from appx.apps.running import LEFT_OUT, Running
 from appx.apps.starter import Starter
 from appx.domain.errors import Conflict, Invalid, NotFound
 from appx.domain.ids import ProjectId
@@ -22,6 +23,7 @@ from appx.projects import leases, rows
 from appx.projects.leases import Leases
 from appx.projects.rows import Project
 from appx.store.database import Database
+from appx.workbench.bench import Command, CommandResult, OnOutput
 from tests.fakes.podman import PodmanBench
 from tests.unit.projects.test_agents import no_egress
 
@@ -98,6 +100,28 @@ async def test_the_first_deploy_and_the_next(tmp_path: Path) -> None:
         assert [each.number for each in await server.rollouts.releases(SHOP)] == [2, 1]
         (look,) = (await server.apps.look(SHOP)).apps
         assert (look.app.release, look.app.health, look.port) == (2, "/health", 3000)
+
+
+class Talkative(PodmanBench):
+    """Its builds print any number of steps, of what JSON may say in twelve bytes or in four."""
+
+    @override
+    async def run(self, command: Command, on_output: OnOutput | None = None) -> CommandResult:
+        if on_output is not None:
+            for number in range(1, 2_001):
+                on_output(f"STEP {number}/2000: {chr(0x1F600) * 300}\n")
+        return await PodmanBench.run(self, command)
+
+
+async def test_of_a_build_that_prints_without_end_little_is_stored(tmp_path: Path) -> None:
+    async with serving(tmp_path, Talkative(files={"Containerfile": b"FROM x"})) as server:
+        ended = (await server.deploy()).rollout
+        (kept,) = await server.rollouts.rollouts(SHOP, 10)
+        assert kept.steps == ended.steps
+        assert kept.steps[-1] == "release 1 runs on port 3000"
+        assert LEFT_OUT in kept.steps
+        size = "SELECT length(CAST(steps AS BLOB)) FROM rollouts"
+        assert 40_000 < (await server.database.read(lambda db: db.execute(size).fetchone()[0])) <= 64 << 10
 
 
 async def test_a_sick_release_changes_nothing(tmp_path: Path) -> None:
@@ -264,6 +288,13 @@ async def test_a_compose_file_goes_before_a_containerfile(tmp_path: Path) -> Non
         assert (await server.deploy()).rollout.steps[0] == "building release 1 from compose.yaml"
         del bench.files["compose.yaml"]
         assert (await server.deploy()).rollout.steps[0] == "building release 2 from docker-compose.yml"
+
+
+async def test_a_compose_file_has_a_longest_length(tmp_path: Path) -> None:
+    async with serving(tmp_path, stack("web", "db")) as server:
+        server.bench.compose["x-long"] = "x" * (512 << 10)
+        said = "compose.yaml says too much: 512 KiB are the most, with its files of variables. Leave some out."
+        assert (await server.deploy()).rollout.reason == said
 
 
 async def test_a_service_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from appx.apps import rows, watching
 from appx.apps.watching import Deployed, News, Quiet, Watching, as_time, nanoseconds
-from appx.domain.apps import Rollout
+from appx.domain.apps import Rollout, Status
 from appx.domain.ids import ProjectId
 from appx.kit import clock
 from appx.podman.events import AppEvent
@@ -57,13 +57,15 @@ class Reader:
     def words(self) -> list[str]:
         return [word for each in self.news for word in said(each)]
 
-    async def deployed(self, status: str, seconds: float) -> None:
+    async def deployed(self, status: Status, seconds: float) -> None:
         """A deployment that began at NOW, and ended so long after it."""
         begun = Rollout(
             project=SHOP, number=0, environment="dev", kind="deploy", status="running", started_at=NOW, release=1
         )
         made = await self.database.write(lambda db: rows.begin_rollout(db, begun))
-        ended = replace(made, status=status, ended_at=NOW + timedelta(seconds=seconds), reason="why")  # type: ignore[arg-type]
+        ended = replace(
+            made, status=status, ended_at=NOW + timedelta(seconds=seconds), reason="why", tail="end", steps=("one",)
+        )
         await self.database.write(lambda db: rows.end_rollout(db, ended))
 
 
@@ -110,6 +112,15 @@ async def test_containers_and_deployments_come_in_one_order(tmp_path: Path) -> N
     assert f"--since {BEFORE // 10**9} " in bench.commands[0].line
 
 
+async def test_deployments_are_looked_for_without_all_that_they_said(tmp_path: Path) -> None:
+    async with watched(tmp_path, FakeBench(), BEFORE, failed=True) as reader:
+        await reader.has(2)
+        (stored,) = await reader.database.read(lambda db: rows.rollouts(db, SHOP, 10))
+    assert (stored.tail, stored.steps) == ("end", ("one",))
+    ended = replace(stored, tail="", steps=())
+    assert [each.rollout for each in reader.news if isinstance(each, Deployed)][-1] == ended
+
+
 async def test_who_comes_back_is_told_what_came_since(tmp_path: Path) -> None:
     bench = FakeBench(streams=[[line(1, "start"), line(2, "died", 7), line(4, "remove")]])
     async with watched(tmp_path, bench, nanoseconds(NOW + timedelta(seconds=2)), failed=True) as reader:
@@ -142,6 +153,24 @@ async def test_a_flood_waits_for_the_reader(tmp_path: Path, monkeypatch: pytest.
     bench = FakeBench(streams=[[line(number, "start") for number in range(1, 101)]])
     async with watched(tmp_path, bench, BEFORE) as reader:
         assert await reader.has(100) == ["started"] * 100
+
+
+async def test_lines_that_come_one_by_one_are_counted_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A false podman could say each as a part of its own, and nobody else would have a turn."""
+    rests: list[float] = []
+    monkeypatch.setattr(watching, "LOOK_SECONDS", 60)
+    monkeypatch.setattr(watching, "REST_SECONDS", 0.001)
+    usual = anyio.sleep
+
+    async def sleep(seconds: float) -> None:
+        rests.extend([seconds] if seconds == watching.REST_SECONDS else [])
+        await usual(seconds)
+
+    monkeypatch.setattr(anyio, "sleep", sleep)
+    empty: list[tuple[Stream, bytes]] = [("stdout", b"\n") for _ in range(3 * watching.AT_ONCE)]
+    async with watched(tmp_path, FakeBench(streams=[[*empty, line(1, "start")]]), BEFORE) as reader:
+        assert await reader.has(1) == ["started"]
+    assert len(rests) == 3
 
 
 async def test_it_is_told_that_there_is_no_news(tmp_path: Path) -> None:

@@ -154,6 +154,12 @@ def test_only_the_end_of_a_long_build_is_looked_at() -> None:
     assert step_in("x\n" * (1 << 20) + "STEP 2/2: b\n") == (2, 2, "b")
 
 
+@pytest.mark.parametrize("read", [releases_in, stats_in, disk_in], ids=lambda read: read.__name__)
+def test_millions_of_lines_are_not_looked_at(read: Read) -> None:
+    with pytest.raises(ValueError, match=r"more than [0-9]+,000 lines"):
+        read("directory\t\t5\n{}" + "\n" * (4 << 20))
+
+
 def test_sizes_of_a_disk_have_few_digits() -> None:
     assert disk_in(f"directory\t\t5\nvolume\tv\t{LONG}\n").total == 5
     with pytest.raises(ValueError, match="no sizes"):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appx.podman.parse import Container, containers_in, image_in, port_in, releases_in, step_in
+from appx.domain.errors import Invalid
+from appx.podman.parse import MOST_VOLUMES, Container, containers_in, image_in, port_in, releases_in, step_in
 
 ID = "a" * 64
 WARNING = 'time="2026-11-26T02:24:26Z" level=warning msg="Using cgroups-v1 which is deprecated"\n'
@@ -29,6 +30,13 @@ def test_where_an_app_listens(exposed: dict[str, object], port: int) -> None:
 def test_an_image_after_a_warning() -> None:
     found = image_in(WARNING + image(Volumes={"/data": {}, "/cache": {}}))
     assert (found.id, found.size, found.volumes) == (ID, 12_345, ("/cache", "/data"))
+
+
+def test_an_image_has_no_more_volumes_than_any_app_needs() -> None:
+    volumes: dict[str, object] = {f"/v{number}": {} for number in range(MOST_VOLUMES)}
+    assert len(image_in(image(Volumes=volumes)).volumes) == MOST_VOLUMES
+    with pytest.raises(Invalid, match=r"The image has 101 volumes; 100 is the most\. Remove"):
+        image_in(image(Volumes=volumes | {"/one/more": {}}))
 
 
 def test_containers_with_and_without_our_labels() -> None:

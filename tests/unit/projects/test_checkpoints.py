@@ -8,7 +8,8 @@ import pytest
 
 from appx.domain.errors import Invalid, NotFound, Unavailable
 from appx.domain.ids import ProjectId, SessionId, TurnId
-from appx.projects.checkpoints import MAX_DIFF, Checkpoints
+from appx.projects import checkpoints as module
+from appx.projects.checkpoints import MAX_DIFF, MAX_FILES, MAX_LINE, ChangedFile, Checkpoint, Checkpoints
 from appx.projects.git import MAX_FILE
 from appx.wiring.benches import PATH, environment
 from appx.workbench.bench import Command
@@ -274,6 +275,59 @@ async def test_what_is_no_commit_is_no_checkpoint(odd: str) -> None:
 async def test_a_change_that_git_cannot_have_said_is_refused(odd: str) -> None:
     with pytest.raises(Unavailable, match="something odd"):
         await says(f"{odd}\0\0diff").changes(SHOP, "a" * 40)
+
+
+LINE = "\x1f".join(("a" * 40, "b" * 40, "1", "message", "", ""))
+
+
+async def test_a_git_that_says_more_than_it_was_asked_is_not_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    whole = module._checkpoint
+
+    def look(line: str) -> Checkpoint | None:
+        looked.append(len(line))
+        return whole(line)
+
+    monkeypatch.setattr(module, "_checkpoint", look)
+    assert len(await says(f"{LINE}\n" * 1_000).list(SHOP, limit=3)) == 3
+    assert await says("\n" * 1_000_000).list(SHOP) == []
+    assert await says("\n" * 1_000_000).newest(SHOP) == ""
+    assert await says("\x1f" * 1_000_000).newest(SHOP) == ""
+    assert len(looked) == 3 + 200 + 1 + 1
+
+
+async def test_an_answer_is_no_longer_than_what_is_asked() -> None:
+    bench = FakeBench(result=replace(DONE, output=LINE))
+    assert await Checkpoints(bench).newest(SHOP) == "a" * 40
+    await Checkpoints(bench).list(SHOP)
+    with pytest.raises(Unavailable):
+        await Checkpoints(bench).take(SHOP, "One")
+    assert [each.keep_bytes for each in bench.commands] == [MAX_LINE, 200 * MAX_LINE, module.MAX_ANSWER]
+
+
+async def test_of_very_many_files_the_first_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    whole = module._changed_file
+
+    def look(line: str) -> ChangedFile:
+        looked.append(line)
+        return whole(line)
+
+    monkeypatch.setattr(module, "_changed_file", look)
+    told = says("1\t1\ta\0" * 100_000 + "\0diff")
+    found = await told.changes(SHOP, "a" * 40)
+    assert (len(found.files), found.diff, found.cut) == (MAX_FILES, "diff", True)
+    assert len(looked) == MAX_FILES
+    found = await says("1\t1\ta\0" * MAX_FILES + "\0diff").changes(SHOP, "a" * 40)
+    assert (len(found.files), found.cut) == (MAX_FILES, False)
+
+
+@pytest.mark.parametrize("more", [0, 1, 5_000])
+async def test_git_names_no_more_files_than_are_shown(bench: LocalBench, checkpoints: Checkpoints, more: int) -> None:
+    await bash(bench, f"seq 1 {MAX_FILES + more} | xargs touch")
+    found = await checkpoints.changes(SHOP, await checkpoints.take(SHOP, "Many"))
+    assert (len(found.files), found.cut) == (MAX_FILES, more > 0)
+    assert found.diff.count("diff --git") == MAX_FILES + more
 
 
 async def test_what_git_says_when_it_fails_is_short() -> None:
