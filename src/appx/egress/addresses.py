@@ -1,6 +1,8 @@
 """Which addresses are closed: private ones, a cloud's metadata, our own. As ``egress.nft`` of the image has them."""
 
+import re
 import socket
+import struct
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -50,7 +52,7 @@ def refused(address: AnyAddress, *, opened: Iterable[Network], own: Iterable[Any
 
 
 def own_addresses() -> frozenset[AnyAddress]:
-    """Those of this network namespace."""
+    """Those of this network namespace, and its gateways, which are the host."""
     found: set[AnyAddress] = set()
     last = ""
     for line in _lines("/proc/net/fib_trie"):
@@ -60,7 +62,21 @@ def own_addresses() -> frozenset[AnyAddress]:
         last = words[-1] if words else ""
     for line in _lines("/proc/net/if_inet6"):
         found.add(ip_address(socket.inet_ntop(socket.AF_INET6, bytes.fromhex(line.split()[0]))))
-    return frozenset(found)
+    return frozenset(found) | gateways4(_lines("/proc/net/route")) | gateways6(_lines("/proc/net/ipv6_route"))
+
+
+def gateways4(lines: Iterable[str]) -> frozenset[IPv4Address]:
+    """From a table as ``/proc/net/route``: ``name target gateway …``, addresses as words of this machine. Pure."""
+    words = (line.split() for line in lines)
+    found = {each[2] for each in words if len(each) > 2 and re.fullmatch("[0-9A-Fa-f]{8}", each[2])}
+    return frozenset(IPv4Address(struct.pack("=I", int(each, 16))) for each in found if int(each, 16))
+
+
+def gateways6(lines: Iterable[str]) -> frozenset[IPv6Address]:
+    """From a table as ``/proc/net/ipv6_route``: the fifth word of a line is the next hop. Pure."""
+    words = (line.split() for line in lines)
+    found = {each[4] for each in words if len(each) > 4 and re.fullmatch("[0-9A-Fa-f]{32}", each[4])}
+    return frozenset(IPv6Address(int(each, 16)) for each in found if int(each, 16))
 
 
 def _lines(path: str) -> list[str]:

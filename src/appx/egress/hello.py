@@ -6,7 +6,12 @@ The records and extensions are those of RFC 8446 (section 4.1.2, 5.1) and RFC 60
 import re
 from dataclasses import dataclass
 
-MAX_HELLO = 64 << 10
+MAX_HELLO = 16 << 10
+"""Bytes. Those of browsers have less than 2 KiB, with keys against quantum computers."""
+
+MAX_RECORDS = 16
+"""Into which a hello may be cut. More are looked through anew at each byte that comes."""
+
 MAX_HEAD = 16 << 10
 
 _HANDSHAKE, _CLIENT_HELLO, _SERVER_NAME, _HOST_NAME = 22, 1, 0, 0
@@ -67,9 +72,9 @@ def host(data: bytes) -> str:
     if not _METHOD.match(data) and (len(data) > 20 or not data.isalpha()) and data:
         raise Unclear("It is no HTTP request.")
     end = data.find(b"\r\n\r\n")
+    if end > MAX_HEAD or (end < 0 and len(data) > MAX_HEAD):
+        raise Unclear("Its head is too long.")
     if end < 0:
-        if len(data) > MAX_HEAD:
-            raise Unclear("Its head is too long.")
         raise Incomplete
     first, *fields = data[:end].split(b"\r\n")
     names = [value for name, _, value in (each.partition(b":") for each in fields) if name.strip().lower() == b"host"]
@@ -82,25 +87,37 @@ def host(data: bytes) -> str:
 
 
 def _client_hello(data: bytes) -> bytes:
-    """The message out of its records. It may have been cut into several."""
-    if len(data) > MAX_HELLO:
-        raise Unclear("Its first message is too long.")
-    message, place = b"", 0
-    while True:
-        header = data[place : place + 5]
-        if header[:1] not in {b"", bytes([_HANDSHAKE])} or header[1:2] not in {b"", b"\x03"}:
-            raise Unclear("It is no TLS.")
-        length = int.from_bytes(header[3:5])
-        body = data[place + 5 : place + 5 + length]
-        if len(header) < 5 or len(body) < length:
-            raise Incomplete
-        if length == 0:
-            raise Unclear("It has an empty record.")
-        message, place = message + body, place + 5 + length
-        if message[0] != _CLIENT_HELLO:
+    """The message out of its records. It may have been cut into several; what follows it may have come, too."""
+    parts: list[bytes] = []
+    head, place, size = b"", 0, MAX_HELLO
+    for count in range(1, MAX_RECORDS + 1):
+        part = _record(data, place)
+        parts.append(part)
+        place += 5 + len(part)
+        head += part[: 4 - len(head)]
+        if head[0] != _CLIENT_HELLO:
             raise Unclear("It does not begin with a hello.")
-        if len(message) >= 4 and len(message) - 4 >= (size := int.from_bytes(message[1:4])):
-            return message[4 : 4 + size]
+        if len(head) == 4 and (size := int.from_bytes(head[1:])) > MAX_HELLO:
+            raise Unclear("Its first message is too long.")
+        if place - 5 * count >= 4 + size:
+            return b"".join(parts)[4 : 4 + size]
+    raise Unclear("Its first message is cut into too many parts.")
+
+
+def _record(data: bytes, place: int) -> bytes:
+    """What is in the record that begins there."""
+    header = data[place : place + 5]
+    if header[:1] not in {b"", bytes([_HANDSHAKE])} or header[1:2] not in {b"", b"\x03"}:
+        raise Unclear("It is no TLS.")
+    length = int.from_bytes(header[3:5])
+    if place + 5 + length > MAX_HELLO:
+        raise Unclear("Its first message is too long.")
+    body = data[place + 5 : place + 5 + length]
+    if len(header) < 5 or len(body) < length:
+        raise Incomplete
+    if length == 0:
+        raise Unclear("It has an empty record.")
+    return body
 
 
 def _first_name(extension: _Bytes) -> str:

@@ -1,7 +1,9 @@
 """What is answered to a question for a name, before anybody else is asked. Pure."""
 
-from collections.abc import Iterable, Mapping
+import struct
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from types import MappingProxyType
 
 import dns.exception
@@ -9,8 +11,8 @@ import dns.flags
 import dns.message
 import dns.opcode
 import dns.rcode
+import dns.rdataclass
 import dns.rdatatype
-import dns.rrset
 
 from appx.domain.egress import Egress
 
@@ -22,6 +24,13 @@ PROXY_ADDRESS = "10.255.255.2"
 """Where the names of a list lead to: the rules send its ports 80 and 443 to ``egress.proxy``."""
 
 SECONDS = 60
+
+MAX_QUESTION = 1_024
+"""Bytes. A name has at most 255; with padding and a cookie a question has less than 512."""
+
+MAX_ADDED = 2
+"""Records that a question may carry: that of EDNS, and a signature."""
+
 NO_HOSTS: Mapping[str, list[str]] = MappingProxyType({})
 
 
@@ -31,6 +40,10 @@ class Answered:
 
     data: bytes
     refused: str | None = None
+
+
+HEADER = struct.Struct("!6H")
+"""Number, flags, and how many questions, answers, authorities and records are added."""
 
 
 class AskOthers:
@@ -43,14 +56,14 @@ def answer(question: bytes, egress: Egress, hosts: Mapping[str, list[str]] = NO_
     Under a list and under none no question leaves, because a name can carry data. A name of the list leads to our
     proxy, which asks for the address by itself.
     """
-    try:
-        asked = dns.message.from_wire(question)
-    except dns.exception.DNSException:
+    if not may_ask(question):
         return None
-    if asked.flags & dns.flags.QR:
+    _, flags, questions, *_ = HEADER.unpack_from(question)
+    if dns.opcode.from_flags(flags) != dns.opcode.QUERY or questions != 1:
+        return Answered(data=_not_done(question))
+    asked = _read(question)
+    if asked is None:
         return None
-    if asked.opcode() != dns.opcode.QUERY or len(asked.question) != 1:
-        return Answered(data=_reply(asked, dns.rcode.NOTIMP))
     wanted = asked.question[0]
     name = wanted.name.to_text(omit_final_dot=True).lower()
     if name == MODELS:
@@ -65,16 +78,59 @@ def answer(question: bytes, egress: Egress, hosts: Mapping[str, list[str]] = NO_
 
 def failed(question: bytes) -> bytes | None:
     """Nobody answered."""
+    asked = _read(question)
+    return None if asked is None else _reply(asked, dns.rcode.SERVFAIL)
+
+
+def again_by_stream(question: bytes) -> bytes | None:
+    """An answer that was cut off: who gets it asks the same by TCP."""
+    asked = _read(question)
+    return None if asked is None else _reply(asked, dns.rcode.NOERROR, flags=dns.flags.TC)
+
+
+def may_ask(message: bytes) -> bool:
+    """Whether it is worth a look, by its length and its first bytes: most of a flood is told from questions by this."""
+    return HEADER.size <= len(message) <= MAX_QUESTION and not HEADER.unpack_from(message)[1] & dns.flags.QR
+
+
+def _read(question: bytes) -> dns.message.Message | None:
+    """None for what is no question. What is counted in its header is looked at first, and what is added not at all.
+
+    Measured: 63 kB with 4,500 records, each with a name of 126 parts, took the parser 1.7 s.
+    """
+    if not may_ask(question):
+        return None
+    _, _, questions, answers, authorities, added = HEADER.unpack_from(question)
+    if questions != 1 or answers or authorities or added > MAX_ADDED:
+        return None
     try:
-        return _reply(dns.message.from_wire(question), dns.rcode.SERVFAIL)
+        return dns.message.from_wire(question, question_only=True)
     except dns.exception.DNSException:
         return None
 
 
-def _reply(asked: dns.message.Message, code: dns.rcode.Rcode) -> bytes:
-    reply = dns.message.make_response(asked, recursion_available=True)
-    reply.set_rcode(code)
-    return reply.to_wire()
+def _not_done(question: bytes) -> bytes:
+    """From its header alone: what is counted there is not read."""
+    number, flags, *_ = HEADER.unpack_from(question)
+    kept = flags & (dns.opcode.to_flags(dns.opcode.Opcode(15)) | dns.flags.RD)
+    return HEADER.pack(number, dns.flags.QR | kept | dns.flags.RA | dns.rcode.NOTIMP, 0, 0, 0, 0)
+
+
+def _reply(
+    asked: dns.message.Message, code: dns.rcode.Rcode, *, flags: int = 0, records: Sequence[bytes] = ()
+) -> bytes:
+    """Put together by hand: the library compresses names, which took 8 ms for one of 126 parts."""
+    wanted = asked.question[0]
+    kept = asked.flags & dns.flags.RD
+    header = HEADER.pack(asked.id, dns.flags.QR | kept | dns.flags.RA | flags | code, 1, len(records), 0, 0)
+    name = b"".join(bytes([len(part)]) + part for part in wanted.name.labels)
+    return header + name + struct.pack("!HH", wanted.rdtype, wanted.rdclass) + b"".join(records)
+
+
+def _record(kind: dns.rdatatype.RdataType, address: str) -> bytes:
+    """Of the name of the question, which begins after the header."""
+    data = ip_address(address).packed
+    return struct.pack("!HHHIH", 0xC000 | HEADER.size, kind, dns.rdataclass.IN, SECONDS, len(data)) + data
 
 
 def table(text: str) -> dict[str, list[str]]:
@@ -89,10 +145,9 @@ def table(text: str) -> dict[str, list[str]]:
 
 def _addresses(asked: dns.message.Message, addresses: Iterable[str]) -> bytes:
     """Other types of records are there, too, and empty: so nobody looks for an address of IPv6, or for a key of ECH."""
-    reply = dns.message.make_response(asked, recursion_available=True)
-    wanted = asked.question[0]
+    records = []
     for address in addresses:
         kind = dns.rdatatype.AAAA if ":" in address else dns.rdatatype.A
-        if wanted.rdtype in {kind, dns.rdatatype.ANY}:
-            reply.answer.append(dns.rrset.from_text(wanted.name, SECONDS, "IN", dns.rdatatype.to_text(kind), address))
-    return reply.to_wire()
+        if asked.question[0].rdtype in {kind, dns.rdatatype.ANY}:
+            records.append(_record(kind, address))
+    return _reply(asked, dns.rcode.NOERROR, records=records)

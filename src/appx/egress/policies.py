@@ -31,6 +31,12 @@ class Policies:
         self._look()
         return NOTHING if uid is None else self._known.get(uid, NOTHING)
 
+    @property
+    def uids(self) -> frozenset[int]:
+        """Of all accounts that have one; none at all while the file cannot be read."""
+        self._look()
+        return frozenset(self._known)
+
     def _look(self) -> None:
         try:
             with self.path.open() as file:

@@ -13,6 +13,7 @@ from anyio.abc import SocketStream
 from appx.egress import hello
 from appx.egress.addresses import Network, own_addresses, refused
 from appx.egress.callers import caller
+from appx.egress.guarded import serve
 from appx.egress.policies import Policies
 from appx.egress.refused import RefusedNames
 from appx.kit.peers import Whose, owner
@@ -61,7 +62,7 @@ class Proxy:
 
     async def run(self) -> None:
         async with await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=self._way.port) as listener:
-            await listener.serve(self._pass_on)
+            await serve(listener, self._pass_on)
 
     async def _pass_on(self, client: SocketStream) -> None:
         async with client:

@@ -1,11 +1,16 @@
 """The log of names that were refused: bounded, in a file that the service writes and the server reads."""
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 MOST = 200
-"""Entries of each uid. The oldest go first."""
+"""Names of each uid. Those above are counted together: whoever fills the log hides only what comes after."""
+
+OTHERS = f"other names, after the first {MOST}"
+DAY = 86_400.0
+"""Seconds for which a name is kept after it was refused last, as the rules of the kernel do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +35,19 @@ class RefusedNames:
     def add(self, uid: int, to: str, *, protocol: str, port: int | None, now: float) -> None:
         entries = self._found.setdefault(uid, {})
         key = (to, protocol, port)
-        known = entries.pop(key, None) or Refusal(to=to, protocol=protocol, port=port, count=0, last=now)
+        if key not in entries and len(entries) >= MOST:
+            self._found[uid] = entries = {each: kept for each, kept in entries.items() if kept.last > now - DAY}
+            if len(entries) >= MOST:
+                to, protocol, port = key = (OTHERS, "name", None)
+        known = entries.get(key) or Refusal(to=to, protocol=protocol, port=port, count=0, last=now)
         entries[key] = replace(known, count=known.count + 1, last=now)
-        if len(entries) > MOST:
-            del entries[next(iter(entries))]
         self._changed = True
+
+    def keep_only(self, uids: Collection[int]) -> None:
+        """Who gets an account later gets a log with room in it."""
+        for uid in self._found.keys() - set(uids):
+            del self._found[uid]
+            self._changed = True
 
     def save(self) -> None:
         """When something is new. Raises OSError."""

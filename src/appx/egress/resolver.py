@@ -7,15 +7,19 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import anyio
-from anyio.abc import SocketStream, TaskGroup, TaskStatus, UDPSocket
+from anyio.abc import SocketStream, TaskGroup, TaskStatus
 
 from appx.egress import names
 from appx.egress.callers import caller
+from appx.egress.datagrams import KERNEL, Asked, Datagrams, Owners
+from appx.egress.guarded import guarded, serve
+from appx.egress.parsed import Parsed
 from appx.egress.policies import Policies
 from appx.egress.refused import RefusedNames
-from appx.kit.peers import Address, Whose, owner
 
+HOST = "127.0.0.1"
 PORT = 4053
+MAX_ANSWER = 0xFFFF
 AT_ONCE, OF_ONE = 1_024, 128
 """Questions that wait for others' answers, in all and of one account, and as many connections. More are not answered,
 and asked again."""
@@ -38,32 +42,32 @@ class Resolver:
         upstream: Path,
         hosts: Path,
         port: int = PORT,
-        whose: Whose = owner,
+        whose: Owners = KERNEL,
     ) -> None:
-        self._hosts = hosts
+        self._hosts = Parsed(hosts, names.table)
         self._policies = policies
         self._refused = refused
         self._port = port
-        self._upstream = upstream
+        self._upstream = Parsed(upstream, servers)
         self._asking: Counter[int | None] = Counter()
-        self._sending = anyio.Lock()
         self._whose = whose
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        async with (
-            await anyio.create_udp_socket(local_host="127.0.0.1", local_port=self._port) as datagrams,
-            await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=self._port) as connections,
-            anyio.create_task_group() as tasks,
-        ):
-            tasks.start_soon(connections.serve, self._talk)
-            task_status.started()
-            await self._listen(datagrams, tasks)
+        with Datagrams((HOST, self._port), self._whose) as datagrams:
+            async with (
+                await anyio.create_tcp_listener(local_host=HOST, local_port=self._port) as connections,
+                anyio.create_task_group() as tasks,
+            ):
+                tasks.start_soon(serve, connections, self._talk)
+                task_status.started()
+                listen = guarded(self._listen)
+                while True:
+                    await listen(datagrams, tasks)
 
-    async def _listen(self, datagrams: UDPSocket, tasks: TaskGroup) -> None:
-        async for question, peer in datagrams:
-            uid = self._whose("udp", peer, ("127.0.0.1", self._port))
-            if self._take(uid):
-                tasks.start_soon(self._answer_datagram, datagrams, question, peer, uid)
+    async def _listen(self, datagrams: Datagrams, tasks: TaskGroup) -> None:
+        """To one question of each account."""
+        for asked in await datagrams.round():
+            tasks.start_soon(guarded(self._answer_datagram), datagrams, asked)
 
     def _take(self, uid: int | None) -> bool:
         """Whether there is a place for one more of this account."""
@@ -76,27 +80,30 @@ class Resolver:
         self._asking[uid] -= 1
         self._asking += Counter()  # without those that are at 0
 
-    async def _answer_datagram(self, datagrams: UDPSocket, question: bytes, peer: Address, uid: int | None) -> None:
-        try:
-            reply = await self._reply(question, uid, _by_datagram)
-            if reply is not None:
-                async with self._sending:
-                    await datagrams.sendto(reply, *peer)
-        except OSError:  # the asker is gone
-            pass
-        finally:
-            self._give_back(uid)
+    async def _answer_datagram(self, datagrams: Datagrams, asked: Asked) -> None:
+        uid = datagrams.sole(asked)
+        if uid is None:
+            reply = names.again_by_stream(asked.question)  # there the kernel tells who asks
+        elif self._take(uid):
+            try:
+                reply = await self._reply(asked.question, uid, _by_datagram)
+            finally:
+                self._give_back(uid)
+        else:
+            return
+        if reply is not None:
+            datagrams.answer(reply, asked.peer)
 
     async def _talk(self, stream: SocketStream) -> None:
         """Questions by TCP: each has its length before it."""
         async with stream:
-            uid = caller(stream, self._port, self._whose)
+            uid = caller(stream, self._port, self._whose.last)
             if not self._take(uid):
                 return
             try:
                 while True:
                     with anyio.fail_after(IDLE_SECONDS):
-                        question = await _framed(stream)
+                        question = await _framed(stream, names.MAX_QUESTION)
                     reply = await self._reply(question, uid, _by_stream)
                     if reply is None:
                         return
@@ -107,14 +114,14 @@ class Resolver:
                 self._give_back(uid)
 
     async def _reply(self, question: bytes, uid: int | None, ask: Ask) -> bytes | None:
-        found = names.answer(question, self._policies.of(uid), names.table(self._hosts.read_text()))
+        found = names.answer(question, self._policies.of(uid), self._hosts.now())
         if isinstance(found, names.Answered):
             if found.refused is not None and uid is not None:
                 self._refused.add(uid, found.refused, protocol="name", port=None, now=time.time())
             return found.data
         if found is None:
             return None
-        for server in upstream(self._upstream.read_text()):
+        for server in self._upstream.now():
             try:
                 with anyio.fail_after(ANSWER_SECONDS):
                     return await ask(question, server)
@@ -123,7 +130,7 @@ class Resolver:
         return names.failed(question)
 
 
-def upstream(text: str) -> list[str]:
+def servers(text: str) -> list[str]:
     """The resolvers that a ``resolv.conf`` names; at most three, as everywhere. Pure."""
     found = [
         line.split()[1] for line in text.splitlines() if line.split()[:1] == ["nameserver"] and len(line.split()) > 1
@@ -143,12 +150,14 @@ async def _by_datagram(question: bytes, server: str) -> bytes:
 async def _by_stream(question: bytes, server: str) -> bytes:
     async with await anyio.connect_tcp(server, 53) as asking:
         await asking.send(struct.pack("!H", len(question)) + question)
-        return await _framed(asking)
+        return await _framed(asking, MAX_ANSWER)
 
 
-async def _framed(stream: SocketStream) -> bytes:
-    """Raises anyio.EndOfStream."""
+async def _framed(stream: SocketStream, most: int) -> bytes:
+    """Raises anyio.EndOfStream, and OSError when it has more than ``most`` bytes: none of those is read."""
     (length,) = struct.unpack("!H", await _exactly(stream, 2))
+    if length > most:
+        raise OSError("The message is too long.")
     return await _exactly(stream, length)
 
 

@@ -10,11 +10,10 @@ import anyio
 
 from appx.domain.egress import Policy
 from appx.domain.errors import Unavailable
-from appx.egress.refused import Refusal
+from appx.egress.refused import DAY, Refusal
 from appx.kit.unix_socket import connect
 
 SECONDS = 20.0
-DAY = 86_400
 MAX_ANSWER = 4 << 20
 
 

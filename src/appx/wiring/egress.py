@@ -26,15 +26,17 @@ async def serve(private: str) -> None:
     policies, refused, opened = Policies(POLICIES), RefusedNames(REFUSED), networks(private)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(on_signal, tasks.cancel_scope.cancel)
-        tasks.start_soon(_save, refused)
+        tasks.start_soon(_save, refused, policies)
         for way in WAYS:
             tasks.start_soon(Proxy(way, policies=policies, refused=refused, opened=opened).run)
         await tasks.start(Resolver(policies=policies, refused=refused, upstream=RESOLV_CONF, hosts=HOSTS).run)
         logger.info("answers for names and lists")
 
 
-async def _save(refused: RefusedNames) -> None:
+async def _save(refused: RefusedNames, policies: Policies) -> None:
     while True:
+        if uids := policies.uids:
+            refused.keep_only(uids)
         try:
             refused.save()
         except OSError as error:

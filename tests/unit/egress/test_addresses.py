@@ -1,6 +1,7 @@
 """Which addresses are closed, and that the kernel's rules and the proxy have the same ones."""
 
 import re
+import sys
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appx.egress.addresses import METADATA, PRIVATE, networks, own_addresses, refused
+from appx.egress import addresses
+from appx.egress.addresses import METADATA, PRIVATE, gateways4, gateways6, networks, own_addresses, refused
 
 RULES = Path("image/rootfs/usr/local/share/appx-builder/egress.nft")
 DOCUMENTATION = [*map(ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"))]
@@ -66,3 +68,38 @@ def test_the_operator_opens_a_range_and_never_the_metadata_or_the_container_itse
 
 def test_the_loopback_is_an_address_of_ours() -> None:
     assert ip_address("127.0.0.1") in own_addresses()
+
+
+ROUTE = """\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t00000000\t010011AC\t0003\t0\t0\t0\t00000000\t0\t0\t0
+eth0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
+eth1\t0000000A\tFE01000A\t0003\t0\t0\t0\t000000FF\t0\t0\t0
+"""
+NONE = "0" * 32
+ROUTE6 = f"""\
+fd000001000000000000000000000000 40 {NONE} 00 {NONE} 00000100 1 0 1 eth0
+{NONE} 00 {NONE} 00 fd000001000000000000000000000001 00000400 1 0 3 eth0
+"""
+
+
+@pytest.mark.skipif(sys.byteorder == "big", reason="the words of this table are those of a small-endian machine")
+def test_the_gateways_are_those_of_the_table_of_routes() -> None:
+    assert gateways4(ROUTE.splitlines()) == {ip_address("172.17.0.1"), ip_address("10.0.1.254")}
+
+
+def test_and_those_of_version_6() -> None:
+    assert gateways6(ROUTE6.splitlines()) == {ip_address("fd00:1::1")}
+
+
+@given(st.lists(st.text(max_size=80), max_size=5))
+def test_a_table_that_makes_no_sense_has_none(lines: list[str]) -> None:
+    assert gateways4(lines) == gateways6(lines) == frozenset()
+
+
+def test_a_gateway_is_an_address_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for the kernel: else a name of a list could lead to the host where its range is opened."""
+    tables = {"/proc/net/route": ROUTE.splitlines(), "/proc/net/ipv6_route": ROUTE6.splitlines()}
+    monkeypatch.setattr(addresses, "_lines", lambda path: tables.get(path, []))
+    for gateway in ("172.17.0.1", "fd00:1::1"):
+        assert refused(ip_address(gateway), opened=networks("172.16.0.0/12,fd00:1::/32"), own=own_addresses())

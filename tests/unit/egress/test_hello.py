@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appx.egress.hello import Incomplete, Unclear, host, server_name
+from appx.egress.hello import MAX_HELLO, MAX_RECORDS, Incomplete, Unclear, host, server_name
 
 NAMES = st.from_regex(r"[a-z0-9]{1,20}(\.[a-z0-9]{1,20}){1,3}", fullmatch=True).filter(
     lambda name: not name.replace(".", "").isdigit()
@@ -37,9 +37,44 @@ def test_the_name_is_found(name: str) -> None:
     assert server_name(client_hello(name)) == name
 
 
-@given(st.integers(1, 700))
-def test_it_is_found_in_records_of_any_size(size: int) -> None:
-    assert server_name(in_records(client_hello("example.com"), size)) == "example.com"
+@given(st.integers(1, MAX_RECORDS))
+def test_it_is_found_in_records_of_any_size(count: int) -> None:
+    hello = client_hello("example.com")
+    assert server_name(in_records(hello, -(-(len(hello) - 5) // count))) == "example.com"
+
+
+@given(st.integers(1, 5), st.integers(10, 1_000))
+def test_it_is_found_when_its_first_records_have_a_byte_each(small: int, rest: int) -> None:
+    hello = client_hello("example.com")
+    body = hello[5:]
+    parts = [body[at : at + 1] for at in range(small)] + [body[small : small + rest], body[small + rest :]]
+    cut = b"".join(hello[:3] + len(part).to_bytes(2) + part for part in parts if part)
+    assert server_name(cut) == "example.com"
+
+
+def test_what_follows_a_hello_may_have_come_with_it() -> None:
+    assert server_name(client_hello("example.com") + b"\x17\x03\x03\x40\x00" + b"x" * (60 << 10)) == "example.com"
+
+
+def test_a_hello_that_is_cut_into_many_records_is_unclear_before_the_rest_has_come() -> None:
+    """Each byte of it was a reason to look at all of them again."""
+    hello = in_records(client_hello("example.com"), 1)
+    with pytest.raises(Unclear, match="too many parts"):
+        server_name(hello[: MAX_RECORDS * 6])
+
+
+@pytest.mark.parametrize("size", [MAX_HELLO + 1, 0xFFFFFF])
+def test_a_hello_that_says_it_is_long_is_unclear_at_once(size: int) -> None:
+    with pytest.raises(Unclear, match="too long"):
+        server_name(b"\x16\x03\x01\x00\x04\x01" + size.to_bytes(3))
+
+
+def test_no_more_than_the_longest_hello_is_waited_for() -> None:
+    for hello in (b"\x16\x03\x01\x00\x04\x01\x00\x3f\xff", b"\x16\x03\x01\xff\xff\x01\x00\xff\xf0"):
+        with pytest.raises((Incomplete, Unclear)):
+            server_name(hello)
+        with pytest.raises(Unclear):
+            server_name(hello + b"\x16\x03\x01\x3f\xff" + b"\0" * MAX_HELLO)
 
 
 @given(st.data())
@@ -90,6 +125,7 @@ def test_a_head_that_was_cut_off_needs_more(end: int) -> None:
         b"CONNECT b.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n",
         b"SSH-2.0-OpenSSH_9.9\r\n",
         b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000,
+        b"GET / HTTP/1.1\r\nHost: a.example\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
     ],
 )
 def test_a_head_that_names_no_host_or_two_is_unclear(head: bytes) -> None:

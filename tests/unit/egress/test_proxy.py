@@ -1,5 +1,9 @@
 """The proxy over real sockets: a listed host is reached, another is not, and a changed list ends what is open."""
 
+import asyncio
+import errno
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +13,7 @@ import pytest
 from anyio.abc import SocketStream
 
 from appx.domain.egress import Egress
-from appx.egress import hello, policies
+from appx.egress import guarded, hello, policies
 from appx.egress.addresses import networks
 from appx.egress.policies import Policies
 from appx.egress.proxy import Proxy, Way
@@ -89,6 +93,55 @@ async def test_a_host_that_is_not_on_it_is_not_and_is_noted(tmp_path: Path) -> N
             assert answer == b""
         refused.save()
     assert [each.to for each in read(tmp_path / "refused.json", WHO)] == ["127.0.0.2"]
+
+
+async def test_a_connection_that_is_reset_before_it_is_taken_ends_alone(tmp_path: Path) -> None:
+    """Nothing else of this process runs meanwhile."""
+    async with running(tmp_path, ("127.0.0.2",), OPEN) as (port, _):
+        stream, _ = await begun(port, "127.0.0.2")
+        async with stream:
+            for _ in range(20):
+                with socket.create_connection(("127.0.0.1", port)) as reset:
+                    reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            await anyio.wait_all_tasks_blocked()
+            await stream.send(b"more")
+            with anyio.fail_after(10):
+                assert await stream.receive() == b"more"
+
+
+async def test_an_error_that_nobody_expected_ends_one_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(guarded, "_said", set())
+    monkeypatch.setattr("appx.egress.proxy.own_addresses", None)
+    async with running(tmp_path, ("127.0.0.2",), OPEN) as (port, _):
+        for _ in range(3):
+            stream, answer = await begun(port, "127.0.0.2")
+            async with stream:
+                assert answer == b""
+    assert caplog.text.count("unexpected, and said once") == 1
+
+
+async def test_when_no_connection_could_be_taken_the_next_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when too many files are open."""
+    monkeypatch.setattr(guarded, "REST_SECONDS", 0.01)
+    failures = [OSError(errno.EMFILE, "Too many open files"), OSError(errno.ECONNABORTED, "aborted")]
+    loop = asyncio.get_running_loop()
+    original = loop.sock_accept
+
+    async def accept(listener: socket.socket) -> tuple[socket.socket, object]:
+        if failures and listener.getsockname()[0] == "127.0.0.1":
+            raise failures.pop()
+        return await original(listener)
+
+    monkeypatch.setattr(loop, "sock_accept", accept)
+    async with running(tmp_path, ("127.0.0.2",), OPEN) as (port, _):
+        stream, answer = await begun(port, "127.0.0.2")
+        async with stream:
+            assert answer.startswith(b"GET / ")
+    assert failures == []
 
 
 async def test_a_private_address_behind_a_listed_name_is_not_reached(tmp_path: Path) -> None:
