@@ -25,13 +25,17 @@ STATE = ("state/AGENTS.md", "state/models.json")
 """What is taken along besides the database, when it is there."""
 
 PART_BYTES = 4 << 20
+MOST_PARTS = 1 << 16
+"""Of one project: 256 GiB as tar has it. An agent says how long that is, and more is no help in a disaster."""
+
 MAX_SMALL = 64 << 20
 """The most that a manifest or a file of the state may have; they are read as a whole."""
 
 LEVEL = 4
 END = b"\0" * 1024
 
-_PART = re.compile(r"projects/([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\.tar/(\d+)")
+_ID = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_PART = re.compile(rf"projects/({_ID})\.tar/(\d+)")
 
 
 class About(BaseModel):
@@ -66,6 +70,11 @@ class Manifest(BaseModel):
 
 def part(project: ProjectId, number: int) -> str:
     return f"projects/{project}.tar/{number:04d}"
+
+
+def is_id(name: str) -> bool:
+    """Whether a project may have it."""
+    return re.fullmatch(_ID, name) is not None
 
 
 def project_of(name: str) -> ProjectId | None:

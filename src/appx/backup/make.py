@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import IO, TypeAlias
 
 import anyio
+import anyio.lowlevel
 from anyio import to_thread
 
 from appx.backup import format as form
 from appx.backup.format import About
 from appx.backup.reason import reason
 from appx.backup.writer import Parts, Sink, Writer
-from appx.domain.errors import AppxError, NotFound, Unavailable
+from appx.domain.errors import AppxError, NotFound, TooLarge, Unavailable
 from appx.domain.ids import ProjectId
 from appx.kit import clock
 from appx.kit.unfinished import unfinished_name
@@ -114,7 +115,7 @@ async def _add_project(writer: Writer, bench: Workbench, project: ProjectId, on_
     if isinstance(error, NotFound) and not parts.empty:
         error = Unavailable(str(error))
     await parts.end()
-    return error
+    return TooLarge(parts.full) if parts.full else error
 
 
 async def _pack(bench: Workbench, project: ProjectId, parts: Parts) -> AppxError | None:
@@ -158,6 +159,10 @@ class _Taker:
                 self.sunk = error
                 raise
         self.wait()
+        await anyio.lowlevel.checkpoint_if_cancelled()
 
     def wait(self) -> None:
+        """For more; not when there is no room for it."""
+        if self.parts.full:
+            self.scope.cancel()
         self.scope.deadline = min(anyio.current_time() + SILENCE_SECONDS, self.end)

@@ -3,6 +3,8 @@
 Before the journal is written nothing has changed. After, every step can be done again, and whoever starts next does.
 """
 
+import errno
+import logging
 import os
 import shlex
 from collections import defaultdict
@@ -10,15 +12,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import anyio
 from anyio import to_thread
 from pydantic import BaseModel
 
+from appx.backup.format import is_id
 from appx.backup.reason import reason
-from appx.domain.errors import Unavailable
+from appx.domain.errors import AppxError, Unavailable
 from appx.domain.ids import ProjectId
 from appx.models.private_file import replace_private
-from appx.workbench.accounts import Accounts, account_of
+from appx.workbench.accounts import Accounts, account_of, uids_in
 from appx.workbench.bench import Command, Workbench
+
+logger = logging.getLogger(__name__)
 
 JOURNAL = "restoring.json"
 STAGING = "restore-"
@@ -29,6 +35,12 @@ REPLACED = ("AGENTS.md", "models.json")
 """Files of the state that go aside even when the backup has none in their place. Credentials then stay."""
 
 SECONDS = 600.0
+DISCARD_SECONDS = 60.0
+"""For one account to remove what it unpacked. What is left harms nobody, and the server waits for it to start."""
+
+DISCARD_AT_ONCE = 8
+"""Accounts."""
+
 AT_ONCE = 500
 """Names in one command line."""
 
@@ -36,14 +48,15 @@ AT_ONCE = 500
 class Journal(BaseModel):
     """``name``: of the staging directories. ``aside``: of those that get what was there.
 
-    ``files``: of the state. ``old``: projects that the backup does not have. ``accounts``: of these, and of the others.
+    ``files``: of the state. ``old``: projects that the backup does not have. ``accounts``: of these, and of the others;
+    None in the journal of an appx that knew none.
     """
 
     name: str
     aside: str
     files: tuple[str, ...]
     old: tuple[str, ...]
-    accounts: dict[str, int | None] = {}
+    accounts: dict[str, int | None] | None = None
 
 
 def left(state: Path) -> bool:
@@ -72,19 +85,29 @@ async def settle(state: Path, bench: Workbench, accounts: Accounts) -> None:
 
 
 def open_to_all(directory: Path) -> None:
-    """Make a directory of the server's in which each account puts what is its own, and touches nothing else."""
-    directory.mkdir(exist_ok=True)
-    directory.chmod(0o1777)
+    """Make a directory of the server's in which each account puts what is its own, and touches nothing else.
+
+    Raises OSError when somebody else made that name, maybe a link to what is to stay closed.
+    """
+    with suppress(FileExistsError):
+        directory.mkdir(0o700)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(descriptor).st_uid != os.getuid():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(directory))
+        os.fchmod(descriptor, 0o1777)
+    finally:
+        os.close(descriptor)
 
 
 async def finish(state: Path, bench: Workbench, accounts: Accounts) -> Journal:
     """Do what the journal says, each project by its account: nobody else may."""
     journal = Journal.model_validate_json((state / JOURNAL).read_bytes())
-    for project, account in journal.accounts.items():
+    for project, account in (journal.accounts or {}).items():
         accounts.give(ProjectId(project), account)
     staged = state.parent / f".{journal.name}"
     new = await to_thread.run_sync(_names, staged)
-    if journal.accounts:  # anybody could have put more there
+    if journal.accounts is not None:  # anybody could have put more there
         new = [name for name in new if name in journal.accounts]
     await to_thread.run_sync(_make_aside, state.parent, journal, new)
     for names in _batches(journal.old, accounts):
@@ -99,16 +122,41 @@ async def finish(state: Path, bench: Workbench, accounts: Accounts) -> Journal:
 
 
 async def discard(state: Path, bench: Workbench, accounts: Accounts, name: str) -> None:
-    """Remove what was unpacked: what the server has last, so that after a kill it tells what there is to remove."""
-    staged = state.parent / f".{name}"
-    for each in await to_thread.run_sync(_names, staged):
-        account = account_of((staged / each).lstat().st_uid)
+    """Remove what was unpacked: what the server has last, so that after a kill it tells what there is to remove.
+
+    Nothing was begun, so what cannot be removed is no error: it is logged, and who starts next tries again.
+    """
+    staged, failed = state.parent / f".{name}", list[object]()
+    limiter = anyio.CapacityLimiter(DISCARD_AT_ONCE)
+
+    async def remove(account: int | None) -> None:
         owner = ProjectId(f".account-{account}")  # no project can have this id
         accounts.give(owner, account)
-        path = shlex.quote(f".{name}/{each}")
-        await _run(bench, f"rm -rf -- {path} 2>/dev/null || podman unshare rm -rf -- {path}", owner)
-    await to_thread.run_sync(_drop, staged)
-    await to_thread.run_sync(_remove, state / name)
+        async with limiter:
+            why = f"it was not done within {DISCARD_SECONDS:g} s"
+            with anyio.move_on_after(DISCARD_SECONDS):
+                why = await _failure(bench, _remove_own(name), owner)
+        if why:
+            failed.append(f"account {account}: {reason(why)}")
+
+    owners = await to_thread.run_sync(_owners, staged)
+    async with anyio.create_task_group() as tasks:
+        for account in owners:
+            tasks.start_soon(remove, account)
+    try:
+        if not failed:
+            await to_thread.run_sync(_drop, staged)
+            await to_thread.run_sync(_remove, state / name)
+    except OSError as error:
+        failed.append(error)
+    if failed:
+        logger.warning("%s could not be removed and takes room; the next start tries again: %s", staged, failed[0])
+
+
+def _remove_own(name: str) -> str:
+    """What an account has there. Names are not told: agents may make any there, and as many as they like."""
+    line = f'find .{shlex.quote(name)} -mindepth 1 -maxdepth 1 -user "$(id -u)" -exec rm -rf -- {{}} +'
+    return f"{line} 2>/dev/null || podman unshare sh -c {shlex.quote(line)}"
 
 
 def _put_aside(journal: Journal, names: Sequence[str]) -> str:
@@ -136,7 +184,13 @@ def _make_aside(workspace: Path, journal: Journal, new: Sequence[str]) -> None:
 
 
 def _names(directory: Path) -> list[str]:
-    return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
+    """Of projects. Agents may make others there, also such that no command can say."""
+    return sorted(path.name for path in directory.iterdir() if is_id(path.name)) if directory.is_dir() else []
+
+
+def _owners(directory: Path) -> set[int | None]:
+    """The accounts that have something there: None for all that is no project's."""
+    return {account_of(uid) for uid in uids_in(directory)}
 
 
 def _drop(directory: Path) -> None:
@@ -190,17 +244,20 @@ def _sync(directory: Path) -> None:
 
 async def _run(bench: Workbench, line: str, project: str | None = None) -> None:
     """An agent that runs on may have taken the place of its workbench; with the container it ends."""
-    whose = None if project is None else ProjectId(project)
-    try:
-        done = await bench.run(Command(line=line, project=whose, at_top=True, time_limit=SECONDS))
-        why = "" if done.code == 0 else done.output or "it failed."
-    except Unavailable as error:
-        why = str(error)
-    if why:
+    if why := await _failure(bench, line, None if project is None else ProjectId(project)):
         raise Unavailable(
             f"The workbench of {project or 'all'} did not do its part of the restore: {reason(why).rstrip('.')}. "
             "Restart the builder container: that ends all that it runs, and the restore goes on."
         )
+
+
+async def _failure(bench: Workbench, line: str, project: ProjectId | None) -> str:
+    """Empty when all is well."""
+    try:
+        done = await bench.run(Command(line=line, project=project, at_top=True, time_limit=SECONDS))
+    except AppxError as error:
+        return str(error) or "it failed."
+    return "" if done.code == 0 else done.output or "it failed."
 
 
 def _batches(names: Sequence[str], accounts: Accounts) -> Iterator[Sequence[str]]:

@@ -58,7 +58,8 @@ class Reader:
             manifest = _parsed(Manifest, self.whole())
             if self._plain.read(form.PART_BYTES).strip(b"\0"):
                 raise Invalid(DAMAGED.format(": there is more after its end"))
-        wrong = next((each.name for each in manifest.files if each not in self._entries), None)
+        pairs = zip(manifest.files, self._entries, strict=False)  # both in the order in which they stand
+        wrong = next((told.name for told, seen in pairs if told != seen), None)
         if wrong is not None or len(manifest.files) != len(self._entries):
             raise Invalid(DAMAGED.format(f": {wrong or 'the list of files'} is not as it was written"))
         return None

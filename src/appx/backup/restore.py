@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -15,12 +14,14 @@ from appx.backup.format import About
 from appx.backup.make import OnStep
 from appx.backup.place import Journal
 from appx.backup.stage import Bench, stage
-from appx.domain.errors import AppxError, Conflict
+from appx.domain.errors import Conflict
 from appx.domain.ids import ProjectId
 from appx.kit import clock
 from appx.store.snapshot import projects_of
 from appx.workbench.accounts import Accounts
 from appx.workbench.bench import Workbench
+
+ASIDE = "before-restore-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +59,8 @@ async def restore(  # noqa: PLR0913  each by its name
     if old != [] and not force:
         what = "a database that cannot be read" if old is None else f"{len(old)} projects"
         raise Conflict(f"The workspace has {what}. With --force they are put aside and the backup takes their place.")
-    stamp = f"{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    name, aside = f"{place.STAGING}{stamp}", f"before-restore-{stamp}"
+    # Nobody can make these names before us, and who sees the one does not know the other.
+    name, aside = (f"{kind}{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(8)}" for kind in (place.STAGING, ASIDE))
     try:
         known = frozenset(old or [])
         there = Bench(bench=bench, accounts=accounts, known=known, into=f".{name}", incomplete=incomplete)
@@ -70,7 +71,7 @@ async def restore(  # noqa: PLR0913  each by its name
         await place.begin(state, bench, journal)
     except BaseException:
         if not place.begun(state):
-            with anyio.CancelScope(shield=True), suppress(AppxError):
+            with anyio.CancelScope(shield=True):
                 await place.discard(state, bench, accounts, name)
         raise
     await place.finish(state, bench, accounts)

@@ -250,7 +250,7 @@ class ProjectAccounts:
 
     def _owners(self) -> set[int]:
         """Those that own something which a restore put aside: into directories of the server's own."""
-        found = {account_of(uid) for place in self._aside() for uid in _uids_in(place)}
+        found = {account_of(uid) for place in self._aside() for uid in uids_in(place)}
         return {account for account in found if account is not None}
 
     def _aside(self) -> Iterator[Path]:
@@ -261,7 +261,8 @@ class ProjectAccounts:
                     yield Path(each.path)
 
 
-def _uids_in(directory: Path) -> Iterator[int]:
+def uids_in(directory: Path) -> Iterator[int]:
+    """The owners of what is there; of a directory that cannot be read, none."""
     with suppress(OSError), os.scandir(directory) as entries:
         yield from (uid for uid in map(_uid_of, entries) if uid is not None)
 

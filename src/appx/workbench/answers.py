@@ -4,6 +4,7 @@ The agent's commands have the uid of the workbench: they can end it and answer i
 bounded part of the server's memory and time, and what makes no sense is an ``Unavailable`` like silence.
 """
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -23,6 +24,12 @@ MOST_BYTES = 32 << 20
 SILENCE_SECONDS = 600.0
 """Until an answer in JSON is there, and between two parts of a longer one."""
 
+AT_ONCE, WORK_SECONDS = 50, 0.005
+"""Parts of an answer, and the time of this thread that they take, before others have their turn."""
+
+MOST_REST_SECONDS = 0.05
+"""The time of this thread is also that of others, when the work waits."""
+
 PERHAPS = "A command of the project may have taken its place."
 
 
@@ -35,8 +42,8 @@ class Answer:
     def head(self, name: str, kind: TypeAdapter[T]) -> T:
         return understood(kind, self._response.headers.get(name, ""))
 
-    async def read(self, kind: TypeAdapter[T]) -> T:
-        return understood(kind, await self.whole(MOST_BYTES))
+    async def read(self, kind: TypeAdapter[T], most: int | None = None) -> T:
+        return understood(kind, await self.whole(most or MOST_BYTES))
 
     async def whole(self, most: int) -> bytes:
         found = bytearray()
@@ -60,8 +67,32 @@ class Answer:
         if rest:
             yield bytes(rest)
 
-    def parts(self) -> AsyncIterator[bytes]:
-        return self._response.aiter_raw()
+    async def parts(self) -> AsyncIterator[bytes]:
+        turns = Turns()
+        async for each in self._response.aiter_raw():
+            yield each
+            await turns.end()
+
+
+class Turns:
+    """Of one task among many: when it has worked for a while, it rests as long, and the others work.
+
+    Who reads what is there already never waits: a false workbench sends a byte at a time.
+    """
+
+    def __init__(self) -> None:
+        self._begin()
+
+    async def end(self) -> None:
+        """A piece of work was done."""
+        self._done += 1
+        took = time.thread_time() - self._since
+        if self._done >= AT_ONCE or took >= WORK_SECONDS:
+            await anyio.sleep(min(took, MOST_REST_SECONDS))
+            self._begin()
+
+    def _begin(self) -> None:
+        self._done, self._since = 0, time.thread_time()
 
 
 def understood(kind: TypeAdapter[T], said: str | bytes) -> T:

@@ -27,6 +27,7 @@ from appx.workbench.bench import (
     Typed,
     Workbench,
 )
+from appx.workbench.mcp import bounds
 from appx.workbench.mcp.shapes import MAX_PICTURES, McpCall, McpResult, McpServers
 from appx.workbench.terminal_remote import RemoteTerminal
 from appx.workbench.tree import FileTree
@@ -53,6 +54,7 @@ MOST_AROUND = 64 << 10
 
 MOST_LAST_WORDS = 100
 MOST_PATH = 4_096
+MOST_VERSION = 100
 OUTPUTS_PER_SECOND = 20
 """A workbench shows ten. What is more is left out: each takes time of the server."""
 
@@ -126,7 +128,10 @@ class RemoteBench:
 
     async def create_project(self, project: ProjectId) -> str:
         async with self._asked("PUT", f"/projects/{project}", limit=SILENCE_SECONDS) as answer:
-            return (await answer.read(wire.MADE))["directory"]
+            directory = (await answer.read(wire.MADE))["directory"]
+            if len(directory) > MOST_PATH:  # it is kept, and told in each prompt
+                raise senseless()
+            return directory
 
     async def remove_project(self, project: ProjectId) -> None:
         async with self._asked("DELETE", f"/projects/{project}", limit=SILENCE_SECONDS):
@@ -142,7 +147,7 @@ class RemoteBench:
 
     async def mcp_servers(self, project: ProjectId) -> McpServers:
         async with self._asked("POST", f"/projects/{project}/mcp", limit=SILENCE_SECONDS) as answer:
-            return await answer.read(wire.MCP_SERVERS)
+            return bounds.bounded(await answer.read(wire.MCP_SERVERS, bounds.MAX_ANSWER))
 
     async def call_mcp(self, project: ProjectId, call: McpCall) -> McpResult:
         body, limit = wire.MCP_CALL.dump_json(call), call.time_limit + GRACE_SECONDS
@@ -163,7 +168,9 @@ class RemoteBench:
         try:
             with anyio.fail_after(STATUS_SECONDS):
                 async with self._once("GET", "/status", {}, None, math.inf) as answer:
-                    return await answer.read(wire.STATUS)
+                    found = await answer.read(wire.STATUS)
+                    problems, notes = bounds.sentences(found.problems), bounds.sentences(found.notes)
+                    return replace(found, podman=found.podman[:MOST_VERSION], problems=problems, notes=notes)
         except Unavailable as error:
             return BenchStatus(podman="", problems=(str(error),))
         except (httpx2.TransportError, TimeoutError) as error:

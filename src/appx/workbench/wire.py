@@ -30,7 +30,7 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from appx.domain.errors import AppxError, Changed, Conflict, Invalid, NoSpace, NotFound, TooLarge, Unavailable
-from appx.workbench.answers import senseless, too_long, understood
+from appx.workbench.answers import Turns, senseless, too_long, understood
 from appx.workbench.bench import BenchStatus, Command, CommandResult, Size, Stream
 from appx.workbench.mcp.shapes import McpCall, McpResult, McpServers
 
@@ -133,8 +133,10 @@ async def hand_over(data: AsyncIterable[bytes], take: Callable[[bytes], Awaitabl
     """
     frames = Frames()
     async for each in data:
+        turns = Turns()
         for chunk in frames.add(each):
             await take(chunk)
+            await turns.end()
     if frames.last is None:
         raise Unavailable("The workbench ended in the middle. Try again.")
     said = understood(SAID, frames.last)

@@ -13,6 +13,7 @@ from appx.domain.errors import AppxError, Unavailable
 from appx.kit import json_values
 from appx.workbench import answers, remote, tree_remote, wire
 from appx.workbench.bench import Command, Size
+from appx.workbench.mcp import bounds
 from appx.workbench.mcp.shapes import McpCall
 from appx.workbench.remote import RemoteBench
 from appx.workbench.tree import Look, When
@@ -120,7 +121,7 @@ async def test_what_has_more_values_than_anybody_needs_is_not_looked_into(
     servers = [{"name": "a", "state": "off"}] * 100
     bench = RemoteBench(tmp_path / "s")
     async with FalseBench(whole(json.dumps({"servers": servers}).encode())).serving(tmp_path / "s"):
-        assert len((await bench.mcp_servers(PROJECT)).servers) == 100
+        assert len((await bench.mcp_servers(PROJECT)).servers) == bounds.MAX_SERVERS
         monkeypatch.setattr(json_values, "MOST_VALUES", 200)
         with pytest.raises(Unavailable, match="makes no sense"):
             await bench.mcp_servers(PROJECT)

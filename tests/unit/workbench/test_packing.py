@@ -1,5 +1,6 @@
 """A project goes through a pipe and comes out as it was."""
 
+import os
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -53,6 +54,43 @@ async def test_a_packed_project_is_unpacked_as_it_was(bench: Workbench, local: L
     await bench.unpack(PROJECT, INTO, taken.given())
     assert tree(local.workspace / INTO / PROJECT) == tree(local.workspace / PROJECT)
     assert stat.S_IMODE((local.workspace / INTO).stat().st_mode) == 0o700
+
+
+HOLE = 128 << 20
+"""Bytes of a file that takes nearly none of the disk."""
+
+
+async def test_a_hole_is_packed_as_one_and_comes_back_as_one(bench: Workbench, local: LocalBench) -> None:
+    line = f"truncate -s {HOLE} none; truncate -s {HOLE} some; printf data | dd of=some bs=1M seek=100 conv=notrunc"
+    assert (await bench.run(Command(line=line, project=PROJECT, time_limit=10))).code == 0
+    taken = Taken()
+    await bench.pack(PROJECT, taken.add)
+    assert sum(map(len, taken.chunks)) < 2 << 20
+    await bench.unpack(PROJECT, INTO, taken.given())
+    for name in ("none", "some"):
+        told = (local.workspace / INTO / PROJECT / name).stat()
+        assert told.st_size == HOLE
+        assert told.st_blocks * 512 < 2 << 20
+    same = await bench.run(Command(line=f"cmp some ../{INTO}/shop/some", project=PROJECT, time_limit=60))
+    assert same.code == 0, same.output
+
+
+async def test_where_nobody_tells_what_of_a_file_is_there_all_of_it_is_packed(
+    bench: Workbench, local: LocalBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else tar would take each file for a hole, and the backup would have nothing."""
+    usual = os.fstat
+
+    def fstat(descriptor: int) -> os.stat_result:
+        told = usual(descriptor)
+        return os.stat_result(told, {"st_blocks": 0}) if told.st_nlink == 0 else told
+
+    await bench.run(Command(line="truncate -s 10M hole", project=PROJECT, time_limit=10))
+    monkeypatch.setattr(os, "fstat", fstat)
+    taken = Taken()
+    await bench.pack(PROJECT, taken.add)
+    assert sum(map(len, taken.chunks)) > 10 << 20
+    assert sorted(each.name for each in (local.workspace / PROJECT).iterdir()) == [".git", "hole"]
 
 
 async def test_who_takes_slowly_is_waited_for_and_who_leaves_ends_it(bench: Workbench, local: LocalBench) -> None:

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import from_json
 
+from appx.workbench.mcp.bounds import MAX_SERVER_NAME, MAX_SERVERS
+
 FILE = ".pi/mcp.json"
 MAX_FILE = 64 * 1024
-MAX_SERVERS = 16
-MAX_NAME = 100
 
 _VARIABLE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
@@ -113,8 +113,8 @@ def read(data: bytes, environment: Mapping[str, str]) -> Config:
 
 
 def _server(name: str, given: object, environment: Mapping[str, str]) -> Server | str | None:
-    if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
-        return f"Its name must have 1 to {MAX_NAME} printable characters."
+    if not name.strip() or len(name) > MAX_SERVER_NAME or not name.isprintable():
+        return f"Its name must have 1 to {MAX_SERVER_NAME} printable characters."
     if not isinstance(given, dict):
         return 'It must be an object: {"command": …} or {"url": …}.'
     if given.get("disabled") is True or given.get("enabled") is False:

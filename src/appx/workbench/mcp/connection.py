@@ -9,6 +9,7 @@ import anyio
 from mcp import Client, MCPError, types
 from mcp.client import Transport
 
+from appx.workbench.mcp.bounds import MAX_TOOL_NAME
 from appx.workbench.mcp.content import clipped, result_of, whole
 from appx.workbench.mcp.failure import Failed, sentence, without
 from appx.workbench.mcp.listing import Offer
@@ -22,7 +23,6 @@ COOLING = 4
 """A start that failed is not tried again for this many times as long as it took: a slow one would delay every turn."""
 
 MAX_LISTED = 2_000
-MAX_TOOL_NAME = 200
 MAX_DESCRIPTION = 2_000
 
 Talk: TypeAlias = Callable[[Callable[[Transport], Awaitable[None]]], Awaitable[None]]

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable
 
-MAX_SENTENCE = 1_000
+from appx.workbench.mcp.bounds import MAX_SENTENCE
+
 MIN_SECRET = 4
 """Characters. Shorter values, such as ``1`` or ``on``, stand in every text."""
 

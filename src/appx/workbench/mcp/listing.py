@@ -1,18 +1,12 @@
 """Which tools of a project's MCP servers the model gets. Pure."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from appx.workbench.mcp.bounds import MAX_BYTES, MAX_TOOLS, cost
 from appx.workbench.mcp.names import public_names
 from appx.workbench.mcp.shapes import McpTool
-
-MAX_TOOLS = 100
-"""Providers take 128, and ours are among them."""
-
-MAX_BYTES = 128 * 1024
-"""Of names, descriptions and schemas, about 32,000 tokens."""
 
 MAX_TOLD = 3
 
@@ -34,10 +28,10 @@ def tools_of(offers: Mapping[str, Sequence[Offer]]) -> dict[str, tuple[McpTool, 
     for server, each in offers.items():
         taken: list[McpTool] = []
         for offer in each:
-            cost = len(json.dumps([offer.description, offer.schema], ensure_ascii=False).encode())
-            if count == MAX_TOOLS or size + cost > MAX_BYTES:
+            more = cost(offer.description, offer.schema)
+            if count == MAX_TOOLS or size + more > MAX_BYTES:
                 break
-            count, size = count + 1, size + cost
+            count, size = count + 1, size + more
             name = names[server, offer.tool]
             taken.append(
                 McpTool(name=name, server=server, tool=offer.tool, description=offer.description, schema=offer.schema)

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from hashlib import sha256
 
-MAX_NAME = 64
+from appx.workbench.mcp.bounds import MAX_NAME
+
 HASH_DIGITS = 8
 
 
