@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 
 import anyio
 from anyio import to_thread
@@ -41,7 +42,9 @@ DEFAULT = "default"
 
 
 REST = 4
-"""Times what it took to understand a request: so the apps of one project take a fifth of the event loop at most."""
+"""Times what it took to understand a request, and to prepare it for the provider: so the apps of one project take a
+fifth of the event loop at most.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,8 @@ class Gateway:
         self._at_once = at_once
         self._running: Counter[ProjectId] = Counter()
         self._turns: dict[ProjectId, anyio.Lock] = {}
+        self._rests: dict[ProjectId, float] = {}
+        """Until when, by the clock of the event loop."""
         self._asks: set[anyio.CancelScope] = set()
         self._stopping = False
 
@@ -188,18 +193,32 @@ class Gateway:
 
     @asynccontextmanager
     async def reading(self, project: ProjectId) -> AsyncIterator[None]:
-        """While what was sent is understood, which stops all else: one of a project's at a time, and then a rest."""
+        """While what was sent is understood, which stops all else: one of a project's at a time, and then a rest.
+
+        It begins after the rest for what was prepared since.
+        """
         turn = self._turns.setdefault(project, anyio.Lock())
         try:
             async with turn:
+                await self._rested(project)
                 began = time.perf_counter()
                 try:
                     yield
                 finally:
-                    await anyio.sleep(REST * (time.perf_counter() - began))
+                    self._took(project, time.perf_counter() - began)
+                    await self._rested(project)
         finally:
             if not turn.locked():
                 self._turns.pop(project, None)
+
+    def _took(self, project: ProjectId, seconds: float) -> None:
+        """So long nothing else could be done: its rest begins now, or becomes longer."""
+        self._rests[project] = max(self._rests.get(project, 0.0), anyio.current_time()) + REST * seconds
+
+    async def _rested(self, project: ProjectId) -> None:
+        while (until := self._rests.get(project, 0.0)) > anyio.current_time():  # noqa: ASYNC110  it may become longer
+            await anyio.sleep_until(until)
+        self._rests.pop(project, None)
 
     def models(self, grant: Grant) -> list[ModelInfo]:
         """Those that the project may use and that can be asked now."""
@@ -235,12 +254,15 @@ class Gateway:
             self._asks.discard(scope)
 
     async def _ask(self, grant: Grant, info: ModelInfo, request: Request, on_delta: OnDelta) -> Reply:
+        began = time.thread_time()
         bound = bound_of(info, request)
+        self._took(grant.project, time.thread_time() - began)
         number = await self._reserve(grant.project, info, bound)
         heard = _Heard(show=on_delta)
+        asked = replace(request, on_usage=heard.count, on_prepared=partial(self._took, grant.project))
         end: End = "cut"
         try:
-            reply = await self._models.open(info).reply(replace(request, on_usage=heard.count), heard.take)
+            reply = await self._models.open(info).reply(asked, heard.take)
             end = "whole"
         except ModelFailed as failure:
             end = "free" if failure.free and not heard.anything else "cut"

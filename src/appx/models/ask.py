@@ -11,7 +11,7 @@ from pydantic_ai.models import Model as Client
 from pydantic_ai.models import StreamedResponse, create_async_httpx2_client
 
 from appx.domain.messages import Reply
-from appx.models.bounds import bound, closing_answers
+from appx.models.bounds import UNPACKED, bound, closing_answers
 from appx.models.catalogue import ModelInfo
 from appx.models.connections import Connections, Patience
 from appx.models.dialects import bear, client_for, settings_for
@@ -19,6 +19,7 @@ from appx.models.failures import failure_of
 from appx.models.incoming import Incoming, ids_of, usage_of
 from appx.models.model import ModelFailed, OnDelta, Request
 from appx.models.outgoing import conversation, parameters
+from appx.models.preparing import preparing, went_out
 from appx.models.transport import ProviderTransport
 
 CONNECT_SECONDS = 10.0
@@ -36,8 +37,9 @@ async def ask(
 ) -> Reply:
     """Raises ModelFailed with a text in which none of ``secrets`` stands."""
     try:
-        client = client_for(info, key=key, http=_http(connections, info))
-        return await _in_time(info, client, request, on_delta, connections.patience)
+        with preparing(request.on_prepared):
+            client = client_for(info, key=key, http=_http(connections, info))
+            return await _in_time(info, client, request, on_delta, connections.patience)
     except Exception as error:
         failure = failure_of(error, info, secrets)
         if failure is None:
@@ -64,8 +66,8 @@ def _http(connections: Connections, info: ModelInfo) -> httpx2.AsyncClient:
 def _client(connections: Connections, transport: httpx2.AsyncBaseTransport | None) -> httpx2.AsyncClient:
     timeout = httpx2.Timeout(connections.patience.silence, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
     http = create_async_httpx2_client(timeout=timeout, transport=transport)
-    http.headers["Accept-Encoding"] = "identity"  # bounds count what comes, not what it unpacks to
-    http.event_hooks["request"].append(bear)
+    http.headers.update(UNPACKED)
+    http.event_hooks["request"] += [bear, went_out]
     http.event_hooks["response"].append(bound)
     return http
 

@@ -4,7 +4,7 @@ from typing import cast
 
 import httpx2
 from anthropic import AsyncAnthropic
-from openai import AsyncOpenAI, Omit
+from openai import Omit
 from pydantic import SecretStr
 from pydantic_ai.models import Model as Client
 from pydantic_ai.models.anthropic import AnthropicModel, AnthropicModelSettings
@@ -26,6 +26,7 @@ from appx.models.builtin import PROVIDER_NAMES
 from appx.models.catalogue import ModelInfo
 from appx.models.credentials import AccessToken
 from appx.models.model import AUTO, NONE, REQUIRED, Form, ModelFailed, Request
+from appx.models.openai_client import PlainOpenAI
 
 OPENAI = "https://api.openai.com/v1"
 ANTHROPIC = "https://api.anthropic.com"
@@ -73,7 +74,7 @@ def client_for(info: ModelInfo, *, key: SecretStr | None, http: httpx2.AsyncClie
 
 
 def _openai(info: ModelInfo, secret: str, http: httpx2.AsyncClient) -> OpenAIProvider | OpenAICompatibleProvider:
-    client = AsyncOpenAI(
+    client = PlainOpenAI(
         api_key=secret, base_url=info.base_url or OPENAI, http_client=http, default_headers=NO_ORGANISATION
     )
     if info.provider == "openai":

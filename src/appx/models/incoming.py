@@ -27,7 +27,14 @@ from appx.models.catalogue import ModelInfo
 from appx.models.model import ModelFailed, OnDelta
 
 MAX_REPLY = 4_000_000
-"""Characters. The longest replies that a model may give have about a tenth of it."""
+"""Characters, and as many of signatures. The longest replies that a model may give have about a tenth of it."""
+
+MAX_BLOCKS = 2_000
+"""Of one reply. Also one without a word takes memory, and the library looks through all that there are."""
+
+MAX_NAME = 1_000
+MAX_ID = 65_536
+"""Characters, of a call: each piece of its arguments is shown with both. LiteLLM puts signatures into ids."""
 
 MAX_LEVELS = 100
 """Of objects and lists within each other, in the arguments of a call. About 195 can be stored and read again."""
@@ -71,6 +78,8 @@ class Incoming:
         self._show(delta)
 
     def _open(self, index: int, place: int, part: TextPart | ThinkingPart | ToolCallPart) -> None:
+        if place >= MAX_BLOCKS:
+            raise ModelFailed(f"The reply has more than {MAX_BLOCKS:,} texts, thoughts and calls, the limit.")
         match part:
             case TextPart(content=text):
                 self._on_delta(TextDelta(index=place, text=_whole(text)))
@@ -94,6 +103,7 @@ class Incoming:
     def _on_call(self, index: int, place: int, arguments: str | Mapping[str, object] | None) -> None:
         text = arguments if isinstance(arguments, str) else json.dumps(arguments) if arguments else ""
         call = self._calls[place]
+        _check_named(call)
         self._on_delta(CallDelta(index=place, id=self._id(index, call), name=_whole(call.tool_name), text=_whole(text)))
 
     def _id(self, index: int, part: ToolCallPart) -> CallId:
@@ -116,6 +126,8 @@ class Incoming:
         cut = reason == "length"
         found = (self._block(index, part, cut=cut) for index, part in enumerate(response.parts))
         blocks = tuple(block for block in found if block is not None)
+        if sum(len(block.signature or "") for block in blocks) > MAX_REPLY:
+            raise ModelFailed(f"The signatures of the reply have more than {MAX_REPLY:,} characters, the limit.")
         calls = any(isinstance(block, ToolCall) for block in blocks)
         stop: StopReason = "length" if cut else "toolUse" if calls else "stop"
         return Reply(model=info.ref, blocks=blocks, usage=usage_of(response.usage, info), stop=stop)
@@ -128,6 +140,7 @@ class Incoming:
                 signature = _signature(id=part.id, signature=part.signature, details=part.provider_details)
                 return Thinking(text=_whole(text), signature=signature)
             case ToolCallPart():
+                _check_named(part)
                 return _call(part, self._id(index, part), cut=cut)
             case _:
                 return None
@@ -136,6 +149,14 @@ class Incoming:
 def ids_of(messages: Iterable[Message]) -> set[CallId]:
     """Those of all calls."""
     return {call.id for message in messages if isinstance(message, Reply) for call in message.calls}
+
+
+def _check_named(call: ToolCallPart) -> None:
+    if len(call.tool_name) > MAX_NAME or len(call.tool_call_id) > MAX_ID:
+        raise ModelFailed(
+            f"The reply has a call with a name of more than {MAX_NAME:,} characters, or an id of more than {MAX_ID:,}.",
+            again=True,
+        )
 
 
 def _call(part: ToolCallPart, call_id: CallId, *, cut: bool) -> ToolCall:
@@ -195,7 +216,7 @@ def _signature(**fields: object) -> str | None:
 def usage_of(usage: RequestUsage, info: ModelInfo) -> Usage:
     """What the provider counted, with its price."""
     counts = (usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens, usage.output_tokens)
-    given, read, write, output = (min(max(0, each), MAX_TOKENS) for each in counts)
+    given, read, write, output = (int(min(max(0, each), MAX_TOKENS)) for each in counts)
     fresh = max(0, given - read - write)
     cost = info.cost(fresh=fresh, output=output, cache_read=read, cache_write=write)
     return Usage(input=fresh, output=output, cache_read=read, cache_write=write, cost=cost)

@@ -11,7 +11,7 @@ from appx.domain.messages import Message, Reply, ThinkingLevel, ToolSpec, Usage
 OnDelta: TypeAlias = Callable[[Delta], None]
 
 
-def _unheard(_: Usage) -> None:
+def _unheard(_: object) -> None:
     pass
 
 
@@ -56,6 +56,7 @@ class Request:
     """What one reply is made from. ``session`` keys a provider's prompt cache.
 
     ``on_usage`` is told once what the provider counted, also when the reply fails or is cut off: that costs, too.
+    ``on_prepared`` is told once how many seconds of the event loop it took until the question could go out.
     """
 
     system: str
@@ -65,6 +66,7 @@ class Request:
     session: str
     form: Form = ANY_FORM
     on_usage: Callable[[Usage], None] = _unheard
+    on_prepared: Callable[[float], None] = _unheard
 
 
 class ModelFailed(AppxError):

@@ -15,12 +15,14 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from appx.domain.errors import AppxError, Invalid
 from appx.kit import clock
+from appx.models.bounds import UNPACKED, bound
 from appx.models.credentials import SECRET, Tokens
 from appx.models.logins import Login
+from appx.models.model import ModelFailed
 from appx.models.redact import scrub
 
 ANSWER_SECONDS = 10.0
-HEADERS = {"Accept": "application/json"}
+HEADERS = {"Accept": "application/json", **UNPACKED}
 
 _HIDDEN = ("code", "code_verifier", "refresh_token")
 """The fields of a request that nobody else may know."""
@@ -131,12 +133,16 @@ async def _request(login: Login, form: Mapping[str, str], within: float) -> Toke
     asked_at = clock.now()
     try:
         with anyio.fail_after(within):
-            async with httpx2.AsyncClient(timeout=None, follow_redirects=False) as http:
+            async with httpx2.AsyncClient(
+                timeout=None, follow_redirects=False, event_hooks={"response": [bound]}
+            ) as http:
                 answer = await http.post(login.token_url, data=data, auth=auth, headers=HEADERS)
     except TimeoutError:
         raise LoginFailed(f"{host} was silent for too long.", again=True) from None
     except httpx2.HTTPError:
         raise LoginFailed(f"{host} cannot be reached.", again=True) from None
+    except ModelFailed as error:
+        raise LoginFailed(f"{host} answered with what cannot be read. {error}") from None
     if answer.status_code == httpx2.codes.OK:
         return _granted(answer.content, host, asked_at)
     secrets_sent = [form[name] for name in _HIDDEN if name in form]

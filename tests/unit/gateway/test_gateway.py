@@ -21,7 +21,7 @@ from appx.domain.ids import ProjectId, SessionId
 from appx.domain.limits import Limits
 from appx.domain.messages import Reply, Text, Usage, UserMessage
 from appx.gateway import gateway, rows
-from appx.gateway.bound import bound_of
+from appx.gateway.bound import Bound, bound_of
 from appx.gateway.gateway import USUAL, AtOnce, Gateway
 from appx.gateway.grant import Budget, Grant
 from appx.gateway.place import FIRST_UID
@@ -427,3 +427,37 @@ async def test_who_lets_the_server_read_much_rests_and_holds_up_no_other_project
         assert ends == [BLOG], "those of the other rest, and wait for that"
     assert ends == [BLOG, SHOP, SHOP]
     assert anyio.current_time() - began >= 0.1 * (1 + gateway.REST)
+
+
+async def test_what_a_request_took_until_it_was_sent_counts_for_the_rest_also_when_it_was_for_nothing(
+    tmp_path: Path,
+) -> None:
+    async def refuses(request: Request, _: OnDelta) -> Reply:
+        request.on_prepared(0.1)
+        raise ModelFailed("No.", free=True)
+
+    async with stage(tmp_path, refuses) as on:
+        grant = await on.allow()
+        began = anyio.current_time()
+        with pytest.raises(ModelFailed):
+            await on.ask(grant)
+        async with on.gateway.reading(SHOP):
+            assert anyio.current_time() - began >= 0.1 * gateway.REST
+
+
+async def test_what_might_be_taken_is_found_out_on_the_project_s_own_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(info: ModelInfo, request: Request) -> Bound:
+        end = time.thread_time() + 0.1
+        while time.thread_time() < end:
+            pass
+        return bound_of(info, request)
+
+    monkeypatch.setattr(gateway, "bound_of", slowly)
+    async with stage(tmp_path, costing(1.0)) as on:
+        began = anyio.current_time()
+        with pytest.raises(BudgetSpent):
+            await on.ask(await on.allow(budget=Budget(day_cost=1e-9)))
+        async with on.gateway.reading(SHOP):
+            assert anyio.current_time() - began >= 0.1 * gateway.REST

@@ -208,6 +208,40 @@ def test_what_a_provider_counts_is_bounded() -> None:
         assert decode_event(encode_event(event)) == event
 
 
+def test_half_a_token_is_none() -> None:
+    """Clients know whole numbers only."""
+    usage = RequestUsage()
+    usage.input_tokens = usage.output_tokens = 1.5  # type: ignore[assignment]
+    found = reply_to(ModelResponse(parts=[], usage=usage, finish_reason="stop")).usage
+    assert [type(each) for each in (found.input, found.output)] == [int, int]
+
+
+def test_the_name_and_the_id_of_a_call_have_a_longest_length() -> None:
+    """Each piece of its arguments is shown with both."""
+    for name, call_id in (("x" * 1_001, "id"), ("bash", "x" * 65_537)):
+        call = ToolCallPart(tool_name=name, args="{", tool_call_id=call_id)
+        with pytest.raises(ModelFailed, match="name of more than 1,000"):
+            Incoming(lambda _: None).take(PartStartEvent(index=0, part=call))
+        with pytest.raises(ModelFailed, match="name of more than 1,000"):
+            reply_to(ModelResponse(parts=[call], finish_reason="stop"))
+
+
+def test_a_reply_has_so_many_blocks_and_no_more() -> None:
+    incoming = Incoming(lambda _: None)
+    for index in range(2_000):
+        incoming.take(PartStartEvent(index=index, part=TextPart(content="")))
+    with pytest.raises(ModelFailed, match="more than 2,000"):
+        incoming.take(PartStartEvent(index=2_000, part=TextPart(content="")))
+
+
+def test_signatures_have_a_bound_as_words_have() -> None:
+    """They are stored with the session, and sent each time."""
+    parts: list[ModelResponsePart] = [ThinkingPart(content="hm", signature="x" * 2_100_000) for _ in range(2)]
+    assert reply_to(ModelResponse(parts=parts[:1], finish_reason="stop")).blocks
+    with pytest.raises(ModelFailed, match="signatures"):
+        reply_to(ModelResponse(parts=parts, finish_reason="stop"))
+
+
 def test_what_a_provider_wants_back_is_kept_with_its_words() -> None:
     parts: list[ModelResponsePart] = [
         ThinkingPart(content="hm", id="rs_1", signature="sig", provider_details={"raw": ["x"]}),

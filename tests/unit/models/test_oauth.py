@@ -195,6 +195,13 @@ async def test_an_end_is_told_in_seconds_however_it_is_written(told: object) -> 
     assert tokens.refresh is None
 
 
+async def test_an_answer_that_is_too_large_is_not_taken_in() -> None:
+    with Server(Rules(answer=(200, {"access_token": "a" * (2 << 20), "token_type": "Bearer"}))) as server:
+        failed = await failure_of(server)
+    assert not failed.again
+    assert "no end" in str(failed)
+
+
 async def test_a_server_that_is_silent_or_absent_may_be_asked_again() -> None:
     with Server(Rules(delay=30)) as server:
         failure = await failure_of(server, within=0.3)

@@ -10,6 +10,14 @@ from appx.kit.json_values import check_values
 NAME = r"^[A-Za-z0-9_-]{1,64}$"
 MAX_MESSAGES = 2_000
 MAX_TOOLS = 128
+MAX_CALLS = 128
+"""Of one message: as many as there may be tools. The longest that models give have some dozens."""
+
+MAX_PARTS = 4_000
+"""Messages, and the parts and calls in them. Each takes a tenth of a millisecond of the event loop until it is sent:
+the provider's library looks into each. A thousand calls with their results have three thousand.
+"""
+
 MAX_PROBLEMS = 5
 MANY_PROBLEMS = 100
 """More are counted, and not looked at: each takes memory."""
@@ -62,7 +70,7 @@ class Call(Given):
 class AssistantMessage(Given):
     role: Literal["assistant"]
     content: Words | None = None
-    tool_calls: list[Call] | None = None
+    tool_calls: Annotated[list[Call] | None, Field(max_length=MAX_CALLS)] = None
 
 
 class ToolMessage(Given):
@@ -139,7 +147,8 @@ def read(body: bytes) -> ChatRequest:
     """Raises Invalid, naming what is wrong."""
     try:
         check_values(body)
-        return ChatRequest.model_validate_json(body)
+        asked = ChatRequest.model_validate_json(body)
+        check_values(",".join(call.function.arguments for message in asked.messages for call in _calls(message)))
     except ValidationError as error:
         if error.error_count() > MANY_PROBLEMS:
             raise Invalid(f"{error.error_count():,} values of the body are not what is meant.") from None
@@ -147,6 +156,22 @@ def read(body: bytes) -> ChatRequest:
         raise Invalid("; ".join(list(dict.fromkeys(found))[:MAX_PROBLEMS]) + ".") from None
     except ValueError as error:
         raise Invalid(f"The body has {error}. Send less.") from None
+    parts = sum(map(_parts, asked.messages))
+    if parts > MAX_PARTS:
+        raise Invalid(
+            f"messages: with the parts and calls in them there are {parts:,}; a request has at most {MAX_PARTS:,}. "
+            "Leave out the oldest."
+        )
+    return asked
+
+
+def _parts(message: Said) -> int:
+    inside = len(message.content) if isinstance(message.content, list) else 0
+    return 1 + inside + len(_calls(message))
+
+
+def _calls(message: Said) -> list[Call]:
+    return message.tool_calls or [] if isinstance(message, AssistantMessage) else []
 
 
 def _problem(place: tuple[int | str, ...], kind: str, message: str) -> str:
