@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n"
 
 
 def workbenches() -> list[int]:
