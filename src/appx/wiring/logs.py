@@ -39,6 +39,7 @@ class _Waiting(QueueHandler):
 
     def __init__(self, lines: "queue.Queue[logging.LogRecord]") -> None:
         super().__init__(lines)
+        self.setFormatter(logging.Formatter("%(message)s"))  # the rest of a line is for who writes it
         self._lost = 0
 
     @override

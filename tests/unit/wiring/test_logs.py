@@ -47,7 +47,7 @@ def test_a_level_shows_itself_and_what_is_worse_and_libraries_show_warnings_at_m
     for name in ("appx.x", "httpx2", "openai", "uvicorn"):
         lines = [line for line in done.stderr.splitlines() if f" {name}: " in line]
         expected = shown if name == "appx.x" else [each for each in shown if each in {"warning", "error"}]
-        assert [line.rpartition(" ")[2] for line in lines] == expected
+        assert [line.split()[3:] for line in lines] == [[f"{name}:", "said", each] for each in expected]
         assert [line.split()[2] for line in lines] == [each.upper() for each in expected]
 
 
