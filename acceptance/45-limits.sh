@@ -41,12 +41,14 @@ memory() {
 	gives "an app that takes more memory than it may is killed" '^137$' as_builder podman wait verify-hog
 	gives "and podman says why" '^true$' as_builder podman inspect --format '{{.State.OOMKilled}}' verify-hog
 	must "with the memory it does the same work" inner --memory 512m localhost/appx/python python3 -c 'len(b"x" * 200_000_000)'
+	new_project verify-limits
+	new_session
+	# The command of a turn has two minutes; the first time, the image is loaded.
+	as_project "$project" podman run --rm --pull=never localhost/appx/python true
 	gives "the agent's own commands start apps that are held, too" '^137$' wait_for_the_agents
 }
 
 wait_for_the_agents() {
-	new_project verify-limits
-	new_session
 	turn "$project" "$session" "run: podman run --detach --pull=never --label appx.project=$project --label appx.verify=1 --name verify-hog-too --memory 64m localhost/appx/python python3 -c 'len(b\"x\" * 200_000_000)'" >/dev/null
 	as_project "$project" podman wait verify-hog-too
 }
