@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import httpx2
 from appx.settings.settings import read_settings
 from appx.wiring import benches
 from appx.wiring.server import Server
+from appx.workbench.local import LocalBench
 from appx.workbench.project_benches import ProjectBenches
 from appx.workbench.remote import RemoteBench
 from tests.contract.schema import check
@@ -135,13 +137,20 @@ def client(port: int) -> httpx2.AsyncClient:
     )
 
 
+def _at_home(hands: benches.Hands) -> benches.Hands:
+    """Without what the shells of who runs the tests do when they start: wait for each other, for example."""
+    assert isinstance(hands.bench, LocalBench)
+    bench = replace(hands.bench, environment={**hands.bench.environment, "HOME": "/nonexistent"})
+    return replace(hands, bench=bench)
+
+
 @asynccontextmanager
 async def serving(workspace: Path, **variables: str) -> AsyncIterator[Api]:
     """A server on a free port, stopped as SIGTERM would when the block ends; with the workbench that they name."""
     await anyio.Path(workspace).mkdir(exist_ok=True)
     given = {"WORKSPACE_DIR": str(workspace), "AGENT_SERVER_TOKEN": TOKEN, "AGENT_SERVER_PORT": "0"}
     settings = read_settings(given | variables)
-    hands = benches.local(settings) if settings.workbench_socket is None else benches.hands(settings)
+    hands = _at_home(benches.local(settings)) if settings.workbench_socket is None else benches.hands(settings)
     server = Server(settings, hands.bench, hands.accounts)
     async with anyio.create_task_group() as tasks:
         port: int = await tasks.start(server.run)
