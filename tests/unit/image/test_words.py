@@ -64,3 +64,20 @@ def test_an_agent_that_stops_the_end_of_its_apps_stops_nothing_else() -> None:
     began = time.monotonic()
     assert run("sh", f"{text}\n{faked}\n{called}").stdout == b"went on\n"
     assert time.monotonic() - began < 25
+
+
+def test_nothing_begins_for_an_account_while_it_is_wiped(tmp_path: Path) -> None:
+    """What root had begun before made its network anew, with a directory in the home of the next who got it."""
+    script = (ROOT / "image/rootfs/usr/local/libexec/appx/network").read_text().replace("/run/", f"{tmp_path}/")
+    begun = tmp_path / "begun"
+    text = script.replace('\nmain "$@"\n', f'\nadd_service() {{ touch {begun}; }}\nready() {{ :; }}\nmain "$@"\n')
+    for place in ("network", "accounts"):
+        (tmp_path / place).mkdir()
+    (tmp_path / "accounts/p001.ending").touch()
+    argv = ["sh", "-c", text, "network", "up", "p001"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "network of p001: its account is being wiped\n")
+    assert not begun.exists()
+    (tmp_path / "accounts/p001.ending").unlink()
+    assert subprocess.run(argv, capture_output=True, check=False).returncode == 0
+    assert begun.exists()
