@@ -12,6 +12,7 @@ main() {
 	backs_up
 	refuses_what_would_harm
 	comes_back
+	moves_what_an_agent_keeps
 	verdict
 }
 
@@ -49,6 +50,7 @@ restore() { feed_appx appx restore "${@:2}" - <"$1"; }
 
 comes_back() {
 	must "the project is deleted" api DELETE "/v1/projects/$project"
+	takes_its_name "$project"
 	must "the backup is restored" restore "$archive" --stop --force
 	soon "the server is ready again" 30 is_ready
 	gives "the project is the same" "^equal$" compare "$project_before" "/v1/projects/$project"
@@ -58,6 +60,24 @@ comes_back() {
 	gives "a key that is there stays when the backup has none" '"provider": ?"anthropic",[^}]*"configured": ?true' api GET /v1/auth/providers
 	must "without it the demo is the model again" api DELETE /v1/auth/providers/anthropic
 	must "a turn can be done" turn "$project" "$session" "say: still here"
+	gives "what another project's agent had made by its name is kept beside it" "^/workspace/$project\.[0-9a-f]+\$" \
+		as_root sh -c "echo /workspace/$project.*"
+}
+
+# takes_its_name PROJECT: whoever has that name in the sticky directory alone can give it back.
+takes_its_name() {
+	local project
+	new_project verify-stranger
+	must "another project's agent takes its name" as_project "$project" mkdir "/workspace/$1"
+}
+
+# The directory of a project without the rights by which its account could move it.
+moves_what_an_agent_keeps() {
+	must "a project's agent gives its directory to an id of its containers, closed" \
+		as_project "$project" podman unshare sh -c "chmod 0555 /workspace/$project && chown 5:5 /workspace/$project"
+	must "the backup is restored over it" restore "$archive" --stop --force
+	soon "the server is ready again" 30 is_ready
+	gives "the project has its files" "^kept\$" as_project "$project" cat kept.txt
 }
 
 main "$@"

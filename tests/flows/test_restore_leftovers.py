@@ -4,9 +4,12 @@ import io
 import logging
 import os
 import re
+import shlex
+import shutil
 import stat
-from collections.abc import AsyncIterable
-from dataclasses import dataclass
+import tempfile
+from collections.abc import AsyncIterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
@@ -21,7 +24,7 @@ from appx.domain.errors import Unavailable
 from appx.domain.ids import ProjectId
 from appx.wiring.benches import PATH, environment
 from appx.workbench import wire
-from appx.workbench.accounts import Shared
+from appx.workbench.accounts import Shared, uid_of
 from appx.workbench.bench import Command, CommandResult, OnOutput
 from appx.workbench.local import LocalBench
 from tests.flows.api import serving
@@ -63,6 +66,66 @@ class Racing(Sending):
         for name in (NO_TEXT, ".hidden", "two\nlines", "-rf"):
             (self.workspace / into / name).touch()
         raise Unavailable("the true reason")
+
+
+@dataclass(slots=True, kw_only=True)
+class Apart(Sending):
+    """Runs each command with the uid of the account that it is for, as the workbenches of the container do."""
+
+    numbers: "Numbers"
+
+    @override
+    async def run(self, command: Command, on_output: OnOutput | None = None) -> CommandResult:
+        assert command.project is not None
+        account = self.numbers.of(command.project)
+        assert account is not None, "nothing here is the builder's"
+        become = f"exec setpriv --reuid={uid_of(account)} --regid={uid_of(account)} --clear-groups --bounding-set=-all "
+        line = become + f"bash -c {shlex.quote(command.line)}"
+        return await Sending.run(self, replace(command, line=line), on_output)
+
+
+class Numbers(Shared):
+    """Which account each project has."""
+
+    def __init__(self, **of: int) -> None:
+        self._of: dict[str, int | None] = {**of}
+
+    @override
+    def give(self, project: ProjectId, account: int | None) -> None:
+        self._of[project] = account
+
+    @override
+    def of(self, project: ProjectId) -> int | None:
+        return self._of[project]
+
+
+@pytest.fixture
+def shared_place() -> Iterator[Path]:
+    """A workspace that all may enter, sticky, with a restore that has begun: of ``shop``, while ``lost`` is there."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o1777)
+    (folder / ".pi-global").mkdir(mode=0o711)
+    (folder / ".pi-global/restore-1").mkdir()
+    for name in (".restore-1", ".before-restore-2"):
+        place.open_to_all(folder / name)
+    files = {".restore-1/shop": "new", "shop": "old", "lost": "lost"}
+    for name, text in files.items():
+        make_as(2 if name == "lost" else 1, folder / name, text)
+    journal = Journal(
+        name="restore-1", aside="before-restore-2", files=(), old=("lost",), accounts={"lost": 2, "shop": 1}
+    )
+    (folder / ".pi-global/restoring.json").write_text(journal.model_dump_json())
+    yield folder
+    shutil.rmtree(folder)
+
+
+def make_as(account: int, folder: Path, text: str, *, first: int | None = None) -> None:
+    """A directory of an account with a file; ``first``: of the ids of its containers."""
+    uid = uid_of(account) if first is None else first
+    folder.mkdir()
+    (folder / "text").write_text(text)
+    for each in (folder / "text", folder):
+        os.chown(each, uid, uid)
 
 
 def hands(workspace: Path, kind: type[Sending] = Sending) -> Sending:
@@ -168,6 +231,44 @@ async def test_a_name_of_an_agent_is_put_in_place_by_no_restore(
     assert (tmp_path / "shop").exists() == (accounts != {})
     assert not (tmp_path / NO_TEXT).exists()
     assert not (tmp_path / ".hidden").exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize(
+    "taken", [".before-restore-2/shop", ".before-restore-2/lost", ".restore-1/lost", "lost", "shop"]
+)
+async def test_what_another_made_by_the_name_of_a_project_keeps_no_restore_from_its_end(
+    shared_place: Path, taken: str
+) -> None:
+    """Sticky directories: only who made it can take it away."""
+    shutil.rmtree(shared_place / taken, ignore_errors=True)
+    make_as(3, shared_place / taken, "evil")
+    await finished(shared_place)
+    evil = having(shared_place, "evil")
+    assert [path.parent.stat().st_uid for path in evil] == [uid_of(3)], "nothing is lost"
+    assert evil[0].parent.name.startswith(f"{Path(taken).name}.")
+
+
+def having(workspace: Path, text: str) -> list[Path]:
+    return [path for path in workspace.rglob("text") if path.read_text() == text]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+async def test_what_its_own_agent_made_where_it_goes_aside_is_kept_beside_it(shared_place: Path) -> None:
+    make_as(1, shared_place / ".before-restore-2/shop", "early")
+    await finished(shared_place)
+    aside = sorted((shared_place / ".before-restore-2").glob("shop*"))
+    assert [(path / "text").read_text() for path in aside] == ["old", "early"]
+
+
+async def finished(workspace: Path) -> None:
+    numbers = Numbers()
+    usual = hands(workspace)
+    bench = Apart(workspace=workspace, environment=usual.environment, outputs=usual.outputs, numbers=numbers)
+    await place.settle(workspace / ".pi-global", bench, numbers)
+    assert not place.begun(workspace / ".pi-global")
+    assert (workspace / "shop/text").read_text() == "new"
+    assert not (workspace / "lost").exists()
 
 
 @pytest.mark.parametrize("kind", ["a link to the state", "a file"])

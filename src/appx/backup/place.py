@@ -6,16 +6,17 @@ Before the journal is written nothing has changed. After, every step can be done
 import errno
 import logging
 import os
-import shlex
+import secrets
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import anyio
 from anyio import to_thread
 from pydantic import BaseModel
 
+from appx.backup import moving
 from appx.backup.format import is_id
 from appx.backup.reason import reason
 from appx.domain.errors import AppxError, Unavailable
@@ -106,14 +107,16 @@ async def finish(state: Path, bench: Workbench, accounts: Accounts) -> Journal:
     for project, account in (journal.accounts or {}).items():
         accounts.give(ProjectId(project), account)
     staged = state.parent / f".{journal.name}"
+    await _rename_strangers(bench, accounts, state.parent, journal)
     new = await to_thread.run_sync(_names, staged)
     if journal.accounts is not None:  # anybody could have put more there
         new = [name for name in new if name in journal.accounts]
     await to_thread.run_sync(_make_aside, state.parent, journal, new)
+    token = secrets.token_hex(4)
     for names in _batches(journal.old, accounts):
-        await _run(bench, _put_aside(journal, names), names[0])
+        await _run(bench, moving.put_aside(f".{journal.aside}", names, token), names[0])
     for names in _batches(new, accounts):
-        await _run(bench, _put_in_place(journal, names), names[0])
+        await _run(bench, moving.put_in_place(f".{journal.name}", f".{journal.aside}", names, token), names[0])
     await to_thread.run_sync(_drop, staged)
     await to_thread.run_sync(_replace_state, state, journal)
     (state / JOURNAL).unlink()
@@ -130,12 +133,10 @@ async def discard(state: Path, bench: Workbench, accounts: Accounts, name: str) 
     limiter = anyio.CapacityLimiter(DISCARD_AT_ONCE)
 
     async def remove(account: int | None) -> None:
-        owner = ProjectId(f".account-{account}")  # no project can have this id
-        accounts.give(owner, account)
         async with limiter:
             why = f"it was not done within {DISCARD_SECONDS:g} s"
-            with anyio.move_on_after(DISCARD_SECONDS):
-                why = await _failure(bench, _remove_own(name), owner)
+            with anyio.move_on_after(DISCARD_SECONDS), _owner(accounts, account) as owner:
+                why = await _failure(bench, moving.remove_own(f".{name}"), owner)
         if why:
             failed.append(f"account {account}: {reason(why)}")
 
@@ -153,28 +154,37 @@ async def discard(state: Path, bench: Workbench, accounts: Accounts, name: str) 
         logger.warning("%s could not be removed and takes room; the next start tries again: %s", staged, failed[0])
 
 
-def _remove_own(name: str) -> str:
-    """What an account has there. Names are not told: agents may make any there, and as many as they like."""
-    line = f'find .{shlex.quote(name)} -mindepth 1 -maxdepth 1 -user "$(id -u)" -exec rm -rf -- {{}} +'
-    return f"{line} 2>/dev/null || podman unshare sh -c {shlex.quote(line)}"
+async def _rename_strangers(bench: Workbench, accounts: Accounts, workspace: Path, journal: Journal) -> None:
+    """What an agent made by the name of another's project, where that has to go: only who made it can rename it."""
+    found = await to_thread.run_sync(_strangers, workspace, journal, accounts)
+    for account, paths in found.items():
+        with _owner(accounts, account) as owner:
+            for start in range(0, len(paths), AT_ONCE):
+                line = moving.rename(paths[start : start + AT_ONCE], secrets.token_hex(8))
+                await _run(bench, line, owner)
 
 
-def _put_aside(journal: Journal, names: Sequence[str]) -> str:
-    """Projects that the backup does not have."""
-    return (
-        f"set -eu; aside=.{journal.aside}; for name in {shlex.join(names)}; do "
-        'if [ -e "$name" ] || [ -L "$name" ]; then mv -T "$name" "$aside/$name"; fi; done; sync .'
-    )
+def _strangers(workspace: Path, journal: Journal, accounts: Accounts) -> dict[int | None, list[str]]:
+    """By the accounts that made them; paths as the workspace has them."""
+    found = defaultdict[int | None, list[str]](list)
+    for name in sorted({*journal.old, *(journal.accounts or _names(workspace / f".{journal.name}"))}):
+        for path in (name, f".{journal.name}/{name}", f".{journal.aside}/{name}"):
+            with suppress(FileNotFoundError):
+                account = account_of((workspace / path).lstat().st_uid)
+                if account != accounts.of(ProjectId(name)):
+                    found[account].append(path)
+    return found
 
 
-def _put_in_place(journal: Journal, names: Sequence[str]) -> str:
-    """Each project of the backup in the place of the one of its name. Done again, it does what is left."""
-    return (
-        f"set -eu; new=.{journal.name}; aside=.{journal.aside}; for name in {shlex.join(names)}; do "
-        'if [ ! -e "$new/$name" ]; then continue; fi; '
-        'if [ -e "$name" ] || [ -L "$name" ]; then mv -T "$name" "$aside/$name"; fi; '
-        'mv -T "$new/$name" "$name"; done; sync .'
-    )
+@contextmanager
+def _owner(accounts: Accounts, account: int | None) -> Iterator[ProjectId]:
+    """An id by which the workbench of an account is reached without any project of it."""
+    owner = ProjectId(f".account-{account}")  # no project can have this id
+    accounts.give(owner, account)
+    try:
+        yield owner
+    finally:
+        accounts.give(owner, None)
 
 
 def _make_aside(workspace: Path, journal: Journal, new: Sequence[str]) -> None:

@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 FIRST_UID = 2_000
 MOST = 999
+FIRST_ID, IDS = 100_000, 65_536
+"""Of the ranges of ids that podman gives to containers: first that of builder, then one for each account."""
+
 ASK_SECONDS = 180.0
 ANSWER_BYTES = 4_096
 ASIDE = (".before-restore-", ".restore-")
@@ -34,8 +37,9 @@ def uid_of(account: int) -> int:
 
 
 def account_of(uid: int) -> int | None:
-    """None for a uid that is no project's."""
-    return uid - FIRST_UID if FIRST_UID < uid <= FIRST_UID + MOST else None
+    """None for a uid that is no project's; what the containers of an account made has a uid of its range."""
+    number = uid - FIRST_UID if uid < FIRST_ID else (uid - FIRST_ID) // IDS
+    return number if 0 < number <= MOST else None
 
 
 def socket_of(account: int) -> Path:
