@@ -165,14 +165,14 @@ async def _rename_strangers(bench: Workbench, accounts: Accounts, workspace: Pat
 
 
 def _strangers(workspace: Path, journal: Journal, accounts: Accounts) -> dict[int | None, list[str]]:
-    """By the accounts that made them; paths as the workspace has them."""
+    """By the accounts that made them; paths as the workspace has them. What root or the server made, no agent did."""
     found = defaultdict[int | None, list[str]](list)
     for name in sorted({*journal.old, *(journal.accounts or _names(workspace / f".{journal.name}"))}):
         for path in (name, f".{journal.name}/{name}", f".{journal.aside}/{name}"):
             with suppress(FileNotFoundError):
-                account = account_of((workspace / path).lstat().st_uid)
-                if account != accounts.of(ProjectId(name)):
-                    found[account].append(path)
+                uid = (workspace / path).lstat().st_uid
+                if uid not in {0, os.getuid()} and account_of(uid) != accounts.of(ProjectId(name)):
+                    found[account_of(uid)].append(path)
     return found
 
 
