@@ -87,8 +87,8 @@ class Apart(Sending):
 class Numbers(Shared):
     """Which account each project has."""
 
-    def __init__(self, **of: int) -> None:
-        self._of: dict[str, int | None] = {**of}
+    def __init__(self) -> None:
+        self._of: dict[str, int | None] = {}
 
     @override
     def give(self, project: ProjectId, account: int | None) -> None:
@@ -119,13 +119,12 @@ def shared_place() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def make_as(account: int, folder: Path, text: str, *, first: int | None = None) -> None:
-    """A directory of an account with a file; ``first``: of the ids of its containers."""
-    uid = uid_of(account) if first is None else first
+def make_as(account: int, folder: Path, text: str) -> None:
+    """A directory of an account with a file."""
     folder.mkdir()
     (folder / "text").write_text(text)
     for each in (folder / "text", folder):
-        os.chown(each, uid, uid)
+        os.chown(each, uid_of(account), uid_of(account))
 
 
 def hands(workspace: Path, kind: type[Sending] = Sending) -> Sending:

@@ -171,10 +171,8 @@ async def test_the_minutes_do_not_go_by_while_a_person_thinks(tmp_path: Path) ->
 async def test_a_summary_is_booked_and_is_not_asked_for_without_money(tmp_path: Path) -> None:
     words = "tea " * 30_000
     long: Step = {"text": words, "piece": 2_000}
-    async with asking(tmp_path, [long, long, long, {"text": "All about tea."}], APPX_MAX_SESSION_TOKENS="480") as (
-        api,
-        provider,
-    ):
+    plan: list[Step] = [long, long, long, {"text": "All about tea."}]
+    async with asking(tmp_path, plan, APPX_MAX_SESSION_TOKENS="480") as (api, provider):
         session = await api.session()
         for _ in range(3):
             assert (await api.turn(session, "go"))[-1]["outcome"] == "done"

@@ -167,7 +167,8 @@ async def _rename_strangers(bench: Workbench, accounts: Accounts, workspace: Pat
 def _strangers(workspace: Path, journal: Journal, accounts: Accounts) -> dict[int | None, list[str]]:
     """By the accounts that made them; paths as the workspace has them. What root or the server made, no agent did."""
     found = defaultdict[int | None, list[str]](list)
-    for name in sorted({*journal.old, *(journal.accounts or _names(workspace / f".{journal.name}"))}):
+    known = _names(workspace / f".{journal.name}") if journal.accounts is None else journal.accounts
+    for name in sorted({*journal.old, *known}):
         for path in (name, f".{journal.name}/{name}", f".{journal.aside}/{name}"):
             with suppress(FileNotFoundError):
                 uid = (workspace / path).lstat().st_uid

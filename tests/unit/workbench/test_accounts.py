@@ -31,6 +31,7 @@ def accounts(folder: Path, *, wanted: bool = True) -> ProjectAccounts:
 def test_an_account_is_its_uid_and_no_other_uid_is_one() -> None:
     assert [account_of(uid_of(each)) for each in (1, 250, 999)] == [1, 250, 999]
     assert [account_of(uid) for uid in (0, 997, 1_000, FIRST_UID, FIRST_UID + 1_000, 100_000)] == [None] * 6
+    assert socket_of(17) == Path("/run/user/2017/workbench.sock")
 
 
 def test_ids_of_containers_are_of_the_account_that_the_image_gives_them_to() -> None:
@@ -38,7 +39,6 @@ def test_ids_of_containers_are_of_the_account_that_the_image_gives_them_to() -> 
     assert "$((2000 + number)) $((100000 + 65536 * number))" in made
     assert [account_of(100_000 + 65_536 * number) for number in (0, 1, 250)] == [None, 1, 250]
     assert [account_of(100_000 + 65_536 * number - 1) for number in (1, 2, 251)] == [None, 1, 250]
-    assert socket_of(17) == Path("/run/user/2017/workbench.sock")
 
 
 async def test_each_project_gets_another_one_until_all_are_used(tmp_path: Path, launcher: FakeLauncher) -> None:
