@@ -16,15 +16,21 @@ HEAD_BYTES = 32 * 1024
 URL_BYTES = 16 * 1024
 HEADERS = 100
 
+WAITING = 8
+"""Requests of a connection that may wait for the answer to an earlier one. Clients of today send none before it."""
+
 FULL = (503, "Too many connections are open. Close some, or try again later; the operator sets APPX_MAX_CONNECTIONS.")
 BAD = (400, "This is no request of HTTP/1.1.")
 LONG = (414, f"The address of the request is longer than {URL_BYTES} bytes.")
-LARGE = (431, f"The request has more than {HEADERS} headers, or {HEAD_BYTES} bytes of them.")
+LARGE = (
+    431,
+    f"The request has more than {HEADERS} headers, or {HEAD_BYTES} bytes. In a browser, delete cookies of this host.",
+)
 SLOW = (408, "The request did not come to an end in time. Send it again.")
 
 
 class BoundedHead(HttpToolsProtocol):
-    """uvicorn's takes headers without end, and tells the log of each request that it does not understand."""
+    """uvicorn's takes headers and requests without end, and tells the log of each that it does not understand."""
 
     _head = 0
     """Bytes that came since the head of a request, a part of a body, or the end of one did."""
@@ -90,7 +96,7 @@ class BoundedHead(HttpToolsProtocol):
             self._refusal = LONG
         elif size > HEAD_BYTES or len(self.headers) > HEADERS:
             self._refusal = LARGE
-        else:
+        elif len(self.pipeline) < WAITING:
             self.head_is_whole()
             super().on_headers_complete()
             return

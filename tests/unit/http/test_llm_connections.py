@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+from asyncio import Protocol
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,8 @@ import uvicorn
 from anyio.abc import SocketStream
 from starlette.types import Receive, Scope, Send
 
+from appx.http import connections as api
+from appx.http.heads import WAITING
 from appx.http.llm import connections
 from appx.wiring.stopping import Uvicorn
 
@@ -39,8 +42,8 @@ async def _left(receive: Receive) -> bool:
 
 
 @asynccontextmanager
-async def serving(app: object) -> AsyncIterator[tuple[int, Uvicorn]]:
-    config = uvicorn.Config(app, http=connections.Watched, ws="none", log_config=None, lifespan="off")  # type: ignore[arg-type]
+async def serving(app: object, protocol: type[Protocol] = connections.Watched) -> AsyncIterator[tuple[int, Uvicorn]]:
+    config = uvicorn.Config(app, http=protocol, ws="none", log_config=None, lifespan="off")  # type: ignore[arg-type]
     server = Uvicorn(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with anyio.create_task_group() as tasks:
@@ -113,6 +116,31 @@ async def test_one_too_many_is_broken_off_and_the_others_stay(monkeypatch: pytes
         assert await ended(third)
         await first.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await first.receive()).startswith(b"HTTP/1.1 204")
+
+
+@pytest.mark.parametrize("protocol", [connections.Watched, api.protocol(100)], ids=["apps", "api"])
+async def test_few_requests_wait_for_the_answer_to_an_earlier_one(protocol: type[Protocol]) -> None:
+    """Each held two kilobytes, and every answer made room for more: without end, and before anybody knew who it was."""
+    begun = 0
+
+    async def quick(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal begun
+        begun += 1
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with serving(quick, protocol) as (port, _), await anyio.connect_tcp("127.0.0.1", port) as stream:
+        await stream.send(request * (1 + WAITING))
+        answers = b""
+        while answers.count(b"204") < 1 + WAITING:
+            answers += await stream.receive()
+        with contextlib.suppress(anyio.BrokenResourceError):
+            await stream.send(request * 20_000)
+        with contextlib.suppress(anyio.EndOfStream, anyio.BrokenResourceError), anyio.fail_after(20):
+            while True:
+                await stream.receive()
+    assert begun <= 2 * (1 + WAITING)
 
 
 @pytest.mark.parametrize(
