@@ -15,7 +15,7 @@ from pydantic_ai.models.openai import (
     OpenAIResponsesModel,
     OpenAIResponsesModelSettings,
 )
-from pydantic_ai.profiles.openai import OpenAIModelProfile
+from pydantic_ai.profiles.openai import OpenAIJsonSchemaTransformer, OpenAIModelProfile
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.google import GoogleProvider
 from pydantic_ai.providers.openai import OpenAIProvider
@@ -41,6 +41,8 @@ def client_for(info: ModelInfo, *, key: SecretStr | None, http: httpx2.AsyncClie
     """A client that takes no address, no key and no organisation from the environment; of it, only proxies and
     authorities count (``http_proxy`` …, ``SSL_CERT_FILE``; without that, what the machine trusts).
 
+    A schema goes out as large as it was reserved: by the name of a model, the library would write out each ``$ref``.
+
     Raises ModelFailed when the provider needs a key and there is none.
     """
     if key is None and info.provider in PROVIDER_NAMES:
@@ -49,6 +51,7 @@ def client_for(info: ModelInfo, *, key: SecretStr | None, http: httpx2.AsyncClie
     match info.api:
         case "openai-completions":
             profile = OpenAIModelProfile(
+                json_schema_transformer=OpenAIJsonSchemaTransformer,
                 openai_chat_streaming_requires_finish_reason=True,
                 openai_supports_strict_tool_definition=info.provider == "openai",
                 openai_chat_supports_max_completion_tokens=info.compat.get("maxTokensField") != "max_tokens",
@@ -57,7 +60,8 @@ def client_for(info: ModelInfo, *, key: SecretStr | None, http: httpx2.AsyncClie
             )
             return OpenAIChatModel(info.id, provider=_openai(info, secret, http), profile=profile)
         case "openai-responses":
-            return OpenAIResponsesModel(info.id, provider=_openai(info, secret, http))
+            profile = OpenAIModelProfile(json_schema_transformer=OpenAIJsonSchemaTransformer)
+            return OpenAIResponsesModel(info.id, provider=_openai(info, secret, http), profile=profile)
         case "anthropic-messages":
             address = info.base_url or ANTHROPIC
             if isinstance(key, AccessToken):
