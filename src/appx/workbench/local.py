@@ -43,7 +43,7 @@ from appx.workbench.tree_local import LocalTree
 
 SHOW_SECONDS = 0.1
 PODMAN_SECONDS = 20.0
-GIT_SECONDS = 30.0
+GIT_SECONDS = 120.0
 REMOVE_SECONDS = 120.0
 MAX_WRITE = 64 << 20
 MAX_LINE = 120_000
@@ -170,7 +170,8 @@ class LocalBench:
         if not await to_thread.run_sync(_is_repository, directory / ".git"):
             done = await self.run(Command(line="git init --quiet", project=project, time_limit=GIT_SECONDS))
             if done.code != 0:
-                raise _unmade(directory, f"git says {done.output.strip()}")
+                late = f"git init took longer than {GIT_SECONDS:.0f} s"
+                raise _unmade(directory, late if done.ended == "time_limit" else f"git says {done.output.strip()}")
         return str(directory)
 
     async def remove_project(self, project: ProjectId) -> None:
