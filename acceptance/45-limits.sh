@@ -139,6 +139,12 @@ kept_from_the_server() {
 of_one_project() {
 	gives "a project may take a part of the memory of all, and not all" '^0\.7[45]' part_of_a_project
 	gives "and the builder says how much" "\"memory\": ?$(as_root cat /run/project-memory)" api GET /v1/readyz
+	gives "and nothing of it goes to the host's swap" '^0$' of_its_part memory.swap.max
+}
+
+of_its_part() {
+	# shellcheck disable=SC2016 # the shell inside
+	as_root sh -c 'cat "/proc/$(cat /run/cgroups)/root/run/cgroup/work/builder/$1"' sh "$1"
 }
 
 part_of_a_project() {

@@ -1,5 +1,5 @@
-"""Takes all of something, and says what stopped it: ``exhaust.py files | inotify | inotify-once | fill FILE [keep] |
-port NUMBER | connections ADDRESS``.
+"""Takes all of something, and says what stopped it: ``exhaust.py files | inotify [FILE] | inotify-once |
+fill FILE [keep] | port NUMBER | connections ADDRESS``.
 
 The exit code is 1 when something stopped it, which is what is hoped for.
 """
@@ -36,9 +36,16 @@ def files() -> None:
         os.open("/dev/null", os.O_RDONLY)
 
 
-def inotify() -> None:
-    for _ in range(100_000):
-        inotify_once()
+def inotify(*until: str) -> None:
+    """With a file: says when it has all, and keeps them until the file is there."""
+    try:
+        for _ in range(100_000):
+            inotify_once()
+    except OSError:
+        print("has all", flush=True)
+        while until and not Path(until[0]).exists():
+            time.sleep(0.1)
+        raise
 
 
 def inotify_once() -> None:

@@ -1,6 +1,8 @@
 """What shells of root, and of the host, make of words of agents: they keep a part, and nothing that commands."""
 
+import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -64,6 +66,77 @@ def test_an_agent_that_stops_the_end_of_its_apps_stops_nothing_else() -> None:
     began = time.monotonic()
     assert run("sh", f"{text}\n{faked}\n{called}").stdout == b"went on\n"
     assert time.monotonic() - began < 25
+
+
+def test_only_accounts_are_asked_to_stop_their_apps_each_once() -> None:
+    """Names of processes, and ids of its range, are an agent's to choose."""
+    text = functions(SHARE / "services/.s6-svscan/SIGTERM").replace("seq 55", "seq 5")
+    named = "builder,root,p001,p001,165536,p0011,appx"
+    faked = (
+        f"ps() {{ printf '%s conmon\\n' $(echo {named} | tr , ' '); echo p002 conmon x; }}; stop_apps() {{ echo $1; }}"
+    )
+    assert sorted(run("sh", f"{text}\n{faked}\nstop_all_apps; wait").stdout.split()) == [b"builder", b"p001"]
+
+
+def test_the_end_is_told_also_when_no_process_may_begin_any_more() -> None:
+    text = (SHARE / "services/.s6-svscan/SIGTERM").read_text().replace("s6-svscanctl", "/bin/echo reached")
+    argv = ["prlimit", "--nproc=1", "sh", "-c", text]
+    user = 64_321 if os.getuid() == 0 else None  # root has no such limit
+    done = subprocess.run(argv, capture_output=True, check=False, timeout=120, user=user)
+    assert done.stdout == b"reached -t /run/service\n"
+    assert b"fork" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("listed", "told"), [(b'[{"id":"0f', b"yes"), (b"[", b"no")], ids=["with a container", "without one"]
+)
+def test_a_list_of_containers_without_end_takes_no_memory(tmp_path: Path, listed: bytes, told: bytes) -> None:
+    """grep keeps a whole line."""
+    (tmp_path / "as-account").write_text('#!/bin/sh\nshift\nexec "$@"\n')
+    (tmp_path / "as-account").chmod(0o755)
+    listing = tmp_path / "storage/overlay-containers/containers.json"
+    listing.parent.mkdir(parents=True)
+    listing.write_bytes(listed + b"x" * 60_000_000)
+    text = functions(SHARE / "account/launch") + "\nname=p001; ulimit -v 40000; apps"
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    done = subprocess.run(["sh", "-c", text], env=env, capture_output=True, check=True, timeout=60)
+    assert done.stdout == told + b"\n"
+
+
+def opening(script: str) -> str:
+    """What it does with the log, before anything of the account runs."""
+    before, found, _ = (SHARE / script).read_text().partition("exec 2>&1\n")
+    return before + found
+
+
+@pytest.mark.parametrize("script", ["account/workbench", "network/pasta/run"])
+def test_an_account_makes_the_log_refuse_for_itself_alone(script: str) -> None:
+    reading, writing = os.pipe()
+    refusing = f"{sys.executable} -ISc 'import os; os.set_blocking(1, False); os.set_blocking(2, False)'"
+    text = f"{opening(script)}{refusing}; echo one; echo two >&2"
+    subprocess.run(["sh", "-c", text], stdout=writing, stderr=writing, check=True, timeout=60)
+    assert os.get_blocking(writing)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as log:
+        assert log.read() == b"one\ntwo\n"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root's files are closed to another uid")
+@pytest.mark.parametrize("script", ["account/workbench", "network/pasta/run"])
+def test_a_log_that_cannot_be_opened_is_shared_as_it_is(script: str) -> None:
+    argv = ["sh", "-c", f"{opening(script)}echo one; echo two >&2"]
+    done = subprocess.run(argv, capture_output=True, check=True, timeout=60, user=64_321)
+    assert (done.stdout, done.stderr) == (b"one\ntwo\n", b"")
+
+
+@pytest.mark.parametrize("script", ["account/workbench", "network/pasta/run"])
+def test_a_log_without_a_reader_keeps_nobody_from_starting(script: str, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    text = f"{opening(script).replace('timeout 5', 'timeout 0.3')}touch {tmp_path}/went-on"
+    subprocess.run(["sh", "-c", text], stdout=writing, check=True, timeout=60)
+    os.close(writing)
+    assert (tmp_path / "went-on").exists()
 
 
 def test_nothing_begins_for_an_account_while_it_is_wiped(tmp_path: Path) -> None:
