@@ -1,6 +1,5 @@
 """Passes connections on to the hosts of a list: by the name in their first bytes, without opening what is in them."""
 
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from appx.egress import hello
 from appx.egress.addresses import Network, own_addresses, refused
 from appx.egress.callers import caller
 from appx.egress.guarded import serve
+from appx.egress.lookups import Lookups
 from appx.egress.policies import Policies
 from appx.egress.refused import RefusedNames
 from appx.kit.peers import Whose, owner
@@ -51,6 +51,7 @@ class Proxy:
         policies: Policies,
         refused: RefusedNames,
         opened: tuple[Network, ...],
+        lookups: Lookups,
         whose: Whose = owner,
     ) -> None:
         self._whose = whose
@@ -59,6 +60,7 @@ class Proxy:
         self._refused = refused
         self._opened = opened
         self._open: Counter[int] = Counter()
+        self._lookups = lookups
 
     async def run(self) -> None:
         async with await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=self._way.port) as listener:
@@ -87,13 +89,14 @@ class Proxy:
         if not self._may(uid, name):
             self._note(uid, name)
             return
-        host = await self._connect(name)
+        host = await self._connect(uid, name)
         if host is None:
             self._note(uid, f"{name}: its address is private")
             return
         async with host:
-            await host.send(first)
-            await self._splice(client, host, lambda: self._may(uid, name))
+            if self._may(uid, name):  # the list may have changed meanwhile
+                await host.send(first)
+                await self._splice(client, host, lambda: self._may(uid, name))
 
     async def _first(self, client: SocketStream) -> tuple[str, bytes]:
         data = b""
@@ -111,11 +114,11 @@ class Proxy:
     def _note(self, uid: int, what: str) -> None:
         self._refused.add(uid, what, protocol="tcp", port=self._way.target, now=time.time())
 
-    async def _connect(self, name: str) -> SocketStream | None:
-        """None when no address of it is public. Raises OSError."""
-        found = await anyio.getaddrinfo(name, self._way.target, type=socket.SOCK_STREAM)
+    async def _connect(self, uid: int, name: str) -> SocketStream | None:
+        """None when no address of it is public. Raises OSError, TimeoutError."""
+        found = await self._lookups.addresses(uid, name, self._way.target)
         own = own_addresses()
-        good = [str(each[4][0]) for each in found if not refused(ip_address(each[4][0]), opened=self._opened, own=own)]
+        good = [each for each in found if not refused(ip_address(each), opened=self._opened, own=own)]
         problem = OSError("no address")
         for address in good:
             try:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import anyio
 
 from appx.domain.errors import Misconfigured
+from appx.egress.addresses import METADATA
 
 SETTING = "APPX_PROVIDER_NETWORKS"
 PRIVATE = "private"
@@ -46,12 +47,14 @@ def networks(value: str) -> tuple[Network, ...]:
 
 
 def may_reach(address: Address, allowed: Iterable[Network] = ()) -> bool:
-    """Whether ``address`` is on the internet, or in a network of ``allowed``.
+    """Whether ``address`` is on the internet, or in a network of ``allowed``; never where clouds give out credentials.
 
     An address of IPv6 that stands for one of IPv4 is judged as that.
     """
     inner = _inner(address)
     judged = inner or address
+    if judged in METADATA:
+        return False
     if any(judged.version == each.version and judged in each for each in allowed):
         return True
     if not judged.is_global or judged.is_multicast or judged.is_reserved or _is_a_way(address, inner):
@@ -79,13 +82,14 @@ async def reachable(host: str, port: int, allowed: Sequence[Network], lookup: Lo
 
     Raises OutOfReach when none may, OSError when there is none.
     """
-    found = await lookup(host, port)
-    for each in found:
-        if may_reach(ipaddress.ip_address(each.partition("%")[0]), allowed):
+    found = {each: ipaddress.ip_address(each.partition("%")[0]) for each in await lookup(host, port)}
+    for each, address in found.items():
+        if may_reach(address, allowed):
             return each
+    closed = all((_inner(each) or each) in METADATA for each in found.values())
+    what_to_do = f"{SETTING} opens none of a cloud's metadata." if closed else f"The operator allows it with {SETTING}."
     raise OutOfReach(
-        f"{host} has the address {', '.join(dict.fromkeys(found))}, where no provider may be that is added over the "
-        f"API. The operator allows it with {SETTING}."
+        f"{host} has the address {', '.join(found)}, where no provider may be that is added over the API. {what_to_do}"
     )
 
 

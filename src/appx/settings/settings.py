@@ -159,7 +159,7 @@ class Settings(BaseModel):
     provider_networks: Annotated[str | None, Field(alias="APPX_PROVIDER_NETWORKS")] = None
     """Networks beside the internet in which providers that are added over the API may be: CIDRs with `,` between them,
     or `private` for those of RFC 1918, RFC 6598 and RFC 4193. What the operator sets, such as `LITELLM_BASE_URL`, may
-    be anywhere."""
+    be anywhere. A cloud's metadata addresses stay closed."""
 
     audit_days: Annotated[int, Field(alias="APPX_AUDIT_DAYS", ge=1, le=36_500)] = 90
     """How many days the entries of the audit log are kept."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import anyio
 
 from appx.egress.addresses import networks
+from appx.egress.lookups import Lookups
 from appx.egress.policies import Policies
 from appx.egress.proxy import WAYS, Proxy
 from appx.egress.refused import RefusedNames
@@ -23,12 +24,12 @@ SAVE_SECONDS = 0.5
 
 async def serve(private: str) -> None:
     """Until SIGTERM. ``private``: the private ranges that the operator opened."""
-    policies, refused, opened = Policies(POLICIES), RefusedNames(REFUSED), networks(private)
+    policies, refused, opened, lookups = Policies(POLICIES), RefusedNames(REFUSED), networks(private), Lookups()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(on_signal, tasks.cancel_scope.cancel)
         tasks.start_soon(_save, refused, policies)
         for way in WAYS:
-            tasks.start_soon(Proxy(way, policies=policies, refused=refused, opened=opened).run)
+            tasks.start_soon(Proxy(way, policies=policies, refused=refused, opened=opened, lookups=lookups).run)
         await tasks.start(Resolver(policies=policies, refused=refused, upstream=RESOLV_CONF, hosts=HOSTS).run)
         logger.info("answers for names and lists")
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appx.domain.errors import Misconfigured
+from appx.egress.addresses import METADATA
 from appx.models.reach import OutOfReach, look_up, may_reach, networks, reachable
 from appx.models.transport import CheckedTransport, ProviderTransport
 
@@ -22,6 +23,7 @@ INSIDE = [
     "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::ffff:0:0", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
     "64:ff9b:1::1", "2002:7f00:1::1", "2002:a00:1::", "2001:0:7f00:1::1", "fec0::1",
 ]  # fmt: skip
+EVERYTHING = "private, 0.0.0.0/0, ::/0"
 OUTSIDE = ["1.1.1.1", "8.8.8.8", "172.32.0.1", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"]
 
 
@@ -51,6 +53,36 @@ def test_the_operator_opens_networks() -> None:
     for address in ("169.254.169.254", "::1", "fe80::1", "0.0.0.0"):
         assert not may_reach(ipaddress.ip_address(address), allowed)
     assert networks("") == networks(" , ") == ()
+
+
+def written(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> list[str]:
+    """In every way that ``_inner`` knows."""
+    if address.version == 6:
+        return [str(address)]
+    six_to_four = ipaddress.IPv6Address((0x2002 << 112) | (int(address) << 80) | 1)
+    return [*(f"{prefix}{address}" for prefix in ("", "::ffff:", "64:ff9b::", "::")), str(six_to_four)]
+
+
+@pytest.mark.parametrize("allowed", ["", "private", EVERYTHING, "169.254.169.254/32, fd00:ec2::254/128"])
+def test_nobody_opens_where_clouds_give_out_credentials(allowed: str) -> None:
+    every = [each for address in METADATA for each in written(address)]
+    assert [each for each in every if may_reach(ipaddress.ip_address(each), networks(allowed))] == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("found", "what_to_do"),
+    [
+        (["168.63.129.16"], "opens none of a cloud's metadata"),
+        (["::ffff:169.254.169.254", "fd00:ec2::254%1"], "opens none of a cloud's metadata"),
+        (["169.254.169.254", "10.0.0.1"], "The operator allows it with"),
+    ],
+)
+async def test_a_refusal_says_whether_the_operator_can_open_it(found: list[str], what_to_do: str) -> None:
+    with pytest.raises(OutOfReach, match=what_to_do) as refusal:
+        await reachable("evil.example", 80, (), Names(found))
+    assert f"has the address {', '.join(found)}, where no provider may be" in str(refusal.value)
+    assert "APPX_PROVIDER_NETWORKS" in str(refusal.value)
 
 
 @pytest.mark.parametrize("value", ["10.0.0.1/8", "localhost", "10.0.0.0/33", "privat"])
