@@ -111,7 +111,12 @@ def test_it_is_a_program_too(tmp_path: Path) -> None:
     what = [str(tmp_path / each) for each in ("link", "file", "top")]
     subprocess.run([sys.executable, "-I", "-m", "appx.kit.removal", *what], check=True)
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "next").write_text("x")
     failed = subprocess.run(
-        [sys.executable, "-I", "-m", "appx.kit.removal", what[1]], check=False, capture_output=True, text=True
+        [sys.executable, "-I", "-m", "appx.kit.removal", what[1], str(tmp_path / "next")],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert (failed.returncode, failed.stderr) == (1, f"{what[1]}: No such file or directory\n")
+    assert list(tmp_path.iterdir()) == [], "the next one is gone all the same"
