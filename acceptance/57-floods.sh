@@ -14,7 +14,7 @@ main() {
 	gives "the server never held more than $((most_kib / 1024)) MiB" '^ok ' peak "appx serve"
 	gives "nor did the workbench" '^ok ' peak "appx workbench"
 	if [[ "$(run_sh --print)" == *max-size=* ]]; then
-		gives "the log of the container has an end" '(32|96)m|100663296' engine container inspect --format '{{json .HostConfig.LogConfig}}' "$BUILDER"
+		gives "the log of the container has an end" '(32|96)(m|MB)|100663296' engine container inspect --format '{{json .HostConfig.LogConfig}}' "$BUILDER"
 	else
 		skipped "the log of the container has an end" "its engine hands the log on"
 	fi
