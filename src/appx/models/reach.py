@@ -53,7 +53,7 @@ def may_reach(address: Address, allowed: Iterable[Network] = ()) -> bool:
     """
     inner = _inner(address)
     judged = inner or address
-    if judged in METADATA:
+    if _is_metadata(address):
         return False
     if any(judged.version == each.version and judged in each for each in allowed):
         return True
@@ -68,6 +68,10 @@ def _inner(address: Address) -> ipaddress.IPv4Address | None:
     if address in MAPPED or address in COMPATIBLE or address in NAT64[0]:
         return ipaddress.IPv4Address(address.packed[12:])
     return address.sixtofour or None
+
+
+def _is_metadata(address: Address) -> bool:
+    return (_inner(address) or address) in METADATA
 
 
 def _is_a_way(address: Address, inner: ipaddress.IPv4Address | None) -> bool:
@@ -86,7 +90,7 @@ async def reachable(host: str, port: int, allowed: Sequence[Network], lookup: Lo
     for each, address in found.items():
         if may_reach(address, allowed):
             return each
-    closed = all((_inner(each) or each) in METADATA for each in found.values())
+    closed = all(map(_is_metadata, found.values()))
     what_to_do = f"{SETTING} opens none of a cloud's metadata." if closed else f"The operator allows it with {SETTING}."
     raise OutOfReach(
         f"{host} has the address {', '.join(found)}, where no provider may be that is added over the API. {what_to_do}"

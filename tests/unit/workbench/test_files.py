@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from appx.domain.errors import AppxError, Invalid, NotFound
+from appx.domain.errors import AppxError, Invalid, NotFound, Unavailable
 from appx.domain.ids import ProjectId
+from appx.wiring.benches import PATH
+from appx.workbench import local as module
 from appx.workbench.bench import Command, Workbench
 from appx.workbench.local import LocalBench
 from tests.unit.workbench.conftest import PROJECT
@@ -162,6 +164,22 @@ async def test_a_project_is_made_once_and_is_a_repository(either: Workbench, loc
     assert await either.read(PROJECT, "kept.txt", limit=10) == b"kept"
     done = await either.run(Command(line="git status --short", project=PROJECT, time_limit=10))
     assert (done.code, done.output) == (0, "?? kept.txt\n")
+
+
+@pytest.mark.parametrize(("git", "why"), [("echo no luck; exit 3", "git says no luck."), ("sleep 60", "took longer")])
+async def test_why_a_project_cannot_be_made_is_said(
+    local: LocalBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, git: str, why: str
+) -> None:
+    """A program by the name of git, which is found first."""
+    monkeypatch.setattr(module, "GIT_SECONDS", 0.5)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").write_text(f"#!/bin/sh\n{git}\n")
+    (tmp_path / "bin/git").chmod(0o755)
+    found_first = {**local.environment, "PATH": f"{tmp_path / 'bin'}:{PATH}"}
+    slow = LocalBench(workspace=local.workspace, environment=found_first, outputs=tmp_path / "outputs")
+    with pytest.raises(Unavailable, match=why):
+        await slow.create_project(PROJECT)
+    assert await local.create_project(PROJECT) == str(home(local)), "it can be made again"
 
 
 async def test_a_removed_project_leaves_neither_files_nor_processes(bench: Workbench, local: LocalBench) -> None:
