@@ -87,7 +87,7 @@ follows() {
 	must "the new container writes something" say say/after-the-restart
 	soon "and the reader sees it" 20 saw '"text": ?"after-the-restart"'
 	leave
-	gives "appx app logs --follow shows it, too" 'after-the-restart' as_appx sh -c "timeout $((6 * slow)) appx app logs $project --follow || true"
+	gives "appx app logs --follow shows it, too" 'after-the-restart' ends_at_as_appx 'after-the-restart' appx app logs "$project" --follow
 	soon "when the reader leaves, nothing follows for it any more" 20 nobody_follows
 }
 

@@ -52,7 +52,7 @@ events() {
 		--config <(printf 'header = "Authorization: Bearer %s"\n' "$(token)") "http://$(host_address 4001)/v1/projects/$project/apps/events$1"
 }
 
-in_words() { as_appx sh -c "timeout $((6 * slow)) appx app events $project --known || true"; }
+in_words() { ends_at_as_appx 'deployment 1 .* done' appx app events "$project" --known; }
 
 told() {
 	local each
@@ -65,9 +65,9 @@ follows() { as_project "$project" pgrep -f '^/usr/bin/podman events|^podman even
 rest() {
 	local id
 	id="$(grep -B 1 '"started"' "$RUN/events" | sed -n 's/^id: //p' | head -n 1)"
-	timeout $((5 * slow)) curl --silent --no-buffer --noproxy '*' \
+	ends_at '"ended"' curl --silent --no-buffer --noproxy '*' \
 		--config <(printf 'header = "Authorization: Bearer %s"\n' "$(token)") --header "Last-Event-ID: $id" \
-		"http://$(host_address 4001)/v1/projects/$project/apps/events" >"$RUN/rest" || true
+		"http://$(host_address 4001)/v1/projects/$project/apps/events" >"$RUN/rest"
 	if grep -q "^id: $id\$" "$RUN/rest"; then return 1; fi
 	cat "$RUN/rest"
 }

@@ -111,6 +111,14 @@ within() {
 
 said() { "$@" 2>&1 || printf '(code %s)' $?; }
 
+# ends_at REGEX COMMAND...: what a program that goes on prints, up to the line that matches; at most for 20 s.
+ends_at() {
+	{ sed -E "/$1/q"; } < <(exec timeout $((20 * slow)) "${@:2}")
+	kill "$!" 2>/dev/null || true
+}
+# The same as the server's user: there the program itself is ended, not only the way to it.
+ends_at_as_appx() { as_appx bash -c "slow=$slow; $(declare -f ends_at); ends_at \"\$@\"" - "$@"; }
+
 not() { ! "$@"; }
 
 # --- who does it ------------------------------------------------------------------------------------------------------
