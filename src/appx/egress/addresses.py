@@ -34,17 +34,36 @@ PRIVATE: tuple[Network, ...] = tuple(
 )  # fmt: skip
 """Private, shared, link-local, loopback, multicast, reserved. Of IPv6 also what carries IPv4 addresses of all kinds."""
 
+NAT64 = IPv6Network("64:ff9b::/96")
+MAPPED = IPv6Network("::ffff:0:0/96")
+COMPATIBLE = IPv6Network("::/96")
+"""RFC 4291, 2.5.5.1; long out of use, and still an IPv4 address to some."""
+
 
 def networks(text: str) -> tuple[Network, ...]:
     """``10.1.0.0/16,fd00:1::/32``. Raises ValueError."""
     return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
 
 
+def inner(address: AnyAddress) -> IPv4Address | None:
+    """Of IPv4, what an address of IPv6 stands for: written anew, or reached through a gateway. Pure."""
+    if isinstance(address, IPv4Address):
+        return None
+    if address in MAPPED or address in COMPATIBLE or address in NAT64:
+        return IPv4Address(address.packed[12:])
+    return address.sixtofour
+
+
+def is_metadata(address: AnyAddress) -> bool:
+    """Also in its other forms."""
+    return (inner(address) or address) in METADATA
+
+
 def refused(address: AnyAddress, *, opened: Iterable[Network], own: Iterable[AnyAddress]) -> bool:
     """Whether nothing may connect to it. ``opened``: what the operator allows of the private ranges."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
-    if address in METADATA or address in own:
+    if is_metadata(address) or address in own:
         return True
     if any(address in network for network in opened):
         return False

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import anyio
 
 from appx.domain.errors import Misconfigured
-from appx.egress.addresses import METADATA
+from appx.egress.addresses import inner, is_metadata
 
 SETTING = "APPX_PROVIDER_NETWORKS"
 PRIVATE = "private"
@@ -24,11 +24,7 @@ PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
 SPECIAL: tuple[Network, ...] = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "fec0::/10")))
 """What some releases of Python take for the internet."""
 
-NAT64 = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48")))
-COMPATIBLE = ipaddress.IPv6Network("::/96")
-"""RFC 4291, 2.5.5.1; long out of use, and still an IPv4 address to some."""
-
-MAPPED, SIX_TO_FOUR, TEREDO = (ipaddress.IPv6Network(each) for each in ("::ffff:0:0/96", "2002::/16", "2001::/32"))
+LOCAL_NAT64, TEREDO = (ipaddress.IPv6Network(each) for each in ("64:ff9b:1::/48", "2001::/32"))
 
 
 class OutOfReach(Exception):
@@ -51,34 +47,19 @@ def may_reach(address: Address, allowed: Iterable[Network] = ()) -> bool:
 
     An address of IPv6 that stands for one of IPv4 is judged as that.
     """
-    inner = _inner(address)
-    judged = inner or address
-    if _is_metadata(address):
+    judged = inner(address) or address
+    if is_metadata(address):
         return False
     if any(judged.version == each.version and judged in each for each in allowed):
         return True
-    if not judged.is_global or judged.is_multicast or judged.is_reserved or _is_a_way(address, inner):
+    if not judged.is_global or judged.is_multicast or judged.is_reserved or _is_a_way(judged):
         return False
     return not any(judged.version == each.version and judged in each for each in SPECIAL)
 
 
-def _inner(address: Address) -> ipaddress.IPv4Address | None:
-    if isinstance(address, ipaddress.IPv4Address):
-        return None
-    if address in MAPPED or address in COMPATIBLE or address in NAT64[0]:
-        return ipaddress.IPv4Address(address.packed[12:])
-    return address.sixtofour or None
-
-
-def _is_metadata(address: Address) -> bool:
-    return (_inner(address) or address) in METADATA
-
-
-def _is_a_way(address: Address, inner: ipaddress.IPv4Address | None) -> bool:
+def _is_a_way(address: Address) -> bool:
     """Whether it leads through a gateway to what cannot be seen from it."""
-    if isinstance(address, ipaddress.IPv4Address) or inner is not None:
-        return False
-    return address in TEREDO or address in NAT64[1]
+    return isinstance(address, ipaddress.IPv6Address) and (address in TEREDO or address in LOCAL_NAT64)
 
 
 async def reachable(host: str, port: int, allowed: Sequence[Network], lookup: Lookup) -> str:
@@ -90,7 +71,7 @@ async def reachable(host: str, port: int, allowed: Sequence[Network], lookup: Lo
     for each, address in found.items():
         if may_reach(address, allowed):
             return each
-    closed = all(map(_is_metadata, found.values()))
+    closed = all(map(is_metadata, found.values()))
     what_to_do = f"{SETTING} opens none of a cloud's metadata." if closed else f"The operator allows it with {SETTING}."
     raise OutOfReach(
         f"{host} has the address {', '.join(found)}, where no provider may be that is added over the API. {what_to_do}"

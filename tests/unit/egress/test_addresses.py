@@ -2,7 +2,7 @@
 
 import re
 import sys
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,15 @@ def elements(name: str) -> set[str]:
 
 def test_the_kernel_refuses_the_same_ranges() -> None:
     assert {ip_network(each) for each in elements("private4") | elements("private6")} == set(PRIVATE)
-    assert {ip_address(each) for each in elements("metadata4") | elements("metadata6")} == METADATA
+    closed = {ip_network(each) for each in elements("metadata4") | elements("metadata6")}
+    assert closed == {ip_network(each) for each in METADATA} | {
+        form for each in METADATA if isinstance(each, IPv4Address) for form in forms(each)
+    }
+
+
+def forms(address: IPv4Address) -> tuple[IPv6Network, IPv6Network]:
+    """What gateways make of it: NAT64 and 6to4."""
+    return IPv6Network((0x64FF9B << 96 | int(address), 128)), IPv6Network((0x2002 << 112 | int(address) << 80, 48))
 
 
 @given(st.ip_addresses())
@@ -64,6 +72,14 @@ def test_the_operator_opens_a_range_and_never_the_metadata_or_the_container_itse
     assert refused(ip_address("10.2.0.6"), opened=opened, own=own)
     assert refused(ip_address("10.1.0.5"), opened=opened, own=own)
     assert refused(ip_address("169.254.169.254"), opened=opened, own=own)
+
+
+@pytest.mark.parametrize("address", METADATA, ids=str)
+def test_who_opens_everything_opens_no_form_of_the_metadata(address: IPv4Address | IPv6Address) -> None:
+    every = [ip_network(address), *(forms(address) if isinstance(address, IPv4Address) else ())]
+    for opened in every, networks("0.0.0.0/0, ::/0"), networks("64:ff9b::/96, 2002::/16"):
+        assert all(refused(each[0], opened=opened, own=()) for each in every)
+    assert not refused(ip_address("64:ff9b::a00:1"), opened=networks("64:ff9b::/96"), own=())
 
 
 def test_the_loopback_is_an_address_of_ours() -> None:

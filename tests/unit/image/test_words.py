@@ -68,6 +68,18 @@ def test_an_agent_that_stops_the_end_of_its_apps_stops_nothing_else() -> None:
     assert time.monotonic() - began < 25
 
 
+@pytest.mark.parametrize("ended", [True, False])
+def test_an_agent_that_stops_who_asks_its_service_to_end_stops_nothing_else(*, ended: bool) -> None:
+    text = functions(SHARE / "services/.s6-svscan/SIGTERM").replace("s6-", "s6_")
+    faked = f"""s6_svc() {{ :; }}; s6_svstat() {{ echo 7; }}; s6_svwait() {{ {"true" if ended else "false"}; }}
+        as_it() {{ echo "$*" >&2; exec sleep 30 >&- 2>&-; }}"""
+    began = time.monotonic()
+    done = run("sh", f"{text}\n{faked}\n(stop_service workbench builder 1500) & wait; sleep 0.2; echo went on; exit")
+    assert done.stdout == b"went on\n"
+    assert time.monotonic() - began < 25
+    assert (b"kill -TERM" in done.stderr, b"kill -KILL -1" in done.stderr) == (True, not ended)
+
+
 def test_only_accounts_are_asked_to_stop_their_apps_each_once() -> None:
     """Names of processes, and ids of its range, are an agent's to choose."""
     text = functions(SHARE / "services/.s6-svscan/SIGTERM").replace("seq 55", "seq 5")

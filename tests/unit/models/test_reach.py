@@ -56,7 +56,7 @@ def test_the_operator_opens_networks() -> None:
 
 
 def written(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> list[str]:
-    """In every way that ``_inner`` knows."""
+    """In every way that ``inner`` knows."""
     if address.version == 6:
         return [str(address)]
     six_to_four = ipaddress.IPv6Address((0x2002 << 112) | (int(address) << 80) | 1)
