@@ -77,7 +77,7 @@ compared() {
 debian_packages() { "$@" dpkg-query --show --showformat '${Package} ${Version}\n'; }
 
 python_packages() {
-	"$@" -c '
+	"$@" -I -c '
 import re
 from importlib.metadata import distributions
 for each in distributions():
@@ -128,7 +128,7 @@ private_hosts() {
 	{
 		# shellcheck disable=SC2016 # apt fills this in.
 		apt-get indextargets --format '$(REPO_URI)' 2>/dev/null || true
-		python3 -m pip config list 2>/dev/null || true
+		(cd / && python3 -m pip config list) 2>/dev/null || true
 		printf '%s\n' "${PIP_INDEX_URL:-}" "${PIP_EXTRA_INDEX_URL:-}" "${NPM_CONFIG_REGISTRY:-}" "${http_proxy:-}" "${https_proxy:-}"
 	} | sed -nE 's#.*https?://([^/@]*@)?([^/:]+).*#\2#p' | sort -u | grep -vE '(^|\.)(debian\.org|ubuntu\.com|pypi\.org|pythonhosted\.org|npmjs\.org)$' || true
 }

@@ -84,7 +84,7 @@ logged_in() {
 }
 
 change_entry() {
-	as_appx python3 -c 'import sqlite3; sqlite3.connect("/workspace/.pi-global/appx.db").execute("UPDATE audit SET who = 1")' 2>&1 |
+	as_appx python3 -I -c 'import sqlite3; sqlite3.connect("/workspace/.pi-global/appx.db").execute("UPDATE audit SET who = 1")' 2>&1 |
 		sed 's/^Traceback.*//'
 }
 

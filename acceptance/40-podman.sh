@@ -15,7 +15,7 @@ main() {
 
 builds() {
 	local recipe="FROM localhost/appx/python
-RUN python3 -c \"print('built inside')\" >/app/said
+RUN python3 -I -c \"print('built inside')\" >/app/said
 CMD cat /app/said"
 	must "an image builds inside" build built "$recipe"
 	gives "and runs" 'built inside' inner localhost/verify/built
@@ -42,7 +42,7 @@ networks() {
 	as_builder podman network create --label appx.verify=1 verify-net >/dev/null
 	as_builder podman run --detach --pull=never --label appx.verify=1 --network verify-net --name verify-web localhost/appx/static >/dev/null
 	soon "containers of one network find each other by name" 20 \
-		inner --network verify-net localhost/appx/python python3 -c "import urllib.request; urllib.request.urlopen('http://verify-web:8080/')"
+		inner --network verify-net localhost/appx/python python3 -I -c "import urllib.request; urllib.request.urlopen('http://verify-web:8080/')"
 	as_builder podman rm --force --time 0 verify-web >/dev/null
 	as_builder podman network rm verify-net >/dev/null
 }

@@ -37,10 +37,10 @@ of_the_builder() {
 # Killed by the kernel, and podman knows why.
 memory() {
 	as_builder podman run --detach --pull=never --label appx.verify=1 --name verify-hog --memory 64m localhost/appx/python \
-		python3 -c 'len(b"x" * 200_000_000)' >/dev/null
+		python3 -I -c 'len(b"x" * 200_000_000)' >/dev/null
 	gives "an app that takes more memory than it may is killed" '^137$' as_builder podman wait verify-hog
 	gives "and podman says why" '^true$' as_builder podman inspect --format '{{.State.OOMKilled}}' verify-hog
-	must "with the memory it does the same work" inner --memory 512m localhost/appx/python python3 -c 'len(b"x" * 200_000_000)'
+	must "with the memory it does the same work" inner --memory 512m localhost/appx/python python3 -I -c 'len(b"x" * 200_000_000)'
 	new_project verify-limits
 	new_session
 	# The command of a turn has two minutes; the first time, the image is loaded.
@@ -49,7 +49,7 @@ memory() {
 }
 
 wait_for_the_agents() {
-	turn "$project" "$session" "run: podman run --detach --pull=never --label appx.project=$project --label appx.verify=1 --name verify-hog-too --memory 64m localhost/appx/python python3 -c 'len(b\"x\" * 200_000_000)'" >/dev/null
+	turn "$project" "$session" "run: podman run --detach --pull=never --label appx.project=$project --label appx.verify=1 --name verify-hog-too --memory 64m localhost/appx/python python3 -I -c 'len(b\"x\" * 200_000_000)'" >/dev/null
 	as_project "$project" podman wait verify-hog-too
 }
 
@@ -79,12 +79,12 @@ except OSError as error:
 
 processes() {
 	refused "an app cannot have more processes than it may" "Resource temporarily unavailable" \
-		inner --pids-limit 20 localhost/appx/python python3 -c "$forks"
+		inner --pids-limit 20 localhost/appx/python python3 -I -c "$forks"
 }
 
 # Its own clock tells, so a busy machine can only make it less.
 processor() {
-	gives "an app has the part of a processor that it may" '^0\.[0-3]' inner --cpus 0.25 localhost/appx/python python3 -c '
+	gives "an app has the part of a processor that it may" '^0\.[0-3]' inner --cpus 0.25 localhost/appx/python python3 -I -c '
 import time
 wall, used = time.monotonic(), time.process_time()
 while time.monotonic() - wall < 4: pass
@@ -98,11 +98,11 @@ of_a_project() {
 	new_project verify-together
 	gives "what is enforced of all apps of a project together is said" '"projectLimits": ?\{.*"pids": ?300' api GET /v1/readyz
 	refused "the apps of a project cannot have more processes together than they may" "Resource temporarily unavailable" \
-		as_project "$project" podman run --rm --pull=never localhost/appx/python python3 -c "$forks"
+		as_project "$project" podman run --rm --pull=never localhost/appx/python python3 -I -c "$forks"
 	must "a command of the agent starts all the same" as_project "$project" true
 	if has_cgroups_v2; then
 		as_project "$project" podman run --detach --pull=never --name verify-first localhost/appx/python \
-			python3 -c 'x = b"x" * 150_000_000; import time; time.sleep(600)' >/dev/null
+			python3 -I -c 'x = b"x" * 150_000_000; import time; time.sleep(600)' >/dev/null
 		gives "nor more memory: of two, one is killed" '137' two_that_take_much
 		refused "and an app cannot raise that" "Permission denied" as_project "$project" podman unshare sh -c 'echo max >/sys/fs/cgroup/memory.max'
 	else
@@ -115,7 +115,7 @@ of_a_project() {
 # Whichever of the two it is.
 two_that_take_much() {
 	as_project "$project" podman run --detach --pull=never --name verify-next localhost/appx/python \
-		python3 -c 'x = b"x" * 250_000_000; import time; time.sleep(600)' >/dev/null
+		python3 -I -c 'x = b"x" * 250_000_000; import time; time.sleep(600)' >/dev/null
 	within 60 one_is_killed
 	as_project "$project" podman ps --all --format '{{.ExitCode}}'
 }

@@ -47,8 +47,8 @@ archives() {
 	gives "as the project's own" "^$(account_of "$project") hello\$" as_project "$project" sh -c "stat -c %U page.txt | tr '\n' ' '; cat page.txt"
 }
 
-api_file() { api GET "$1" >"$RUN/out.zip" && python3 -m zipfile --extract "$RUN/out.zip" "$RUN/out/top"; }
-wrapped() { (cd "$RUN/out" && python3 -m zipfile --create "$RUN/in.zip" top) && api POST "/v1/projects/$project/upload?unwrap=true" "@$RUN/in.zip"; }
+api_file() { api GET "$1" >"$RUN/out.zip" && python3 -I -m zipfile --extract "$RUN/out.zip" "$RUN/out/top"; }
+wrapped() { (cd "$RUN/out" && python3 -I -m zipfile --create "$RUN/in.zip" top) && api POST "/v1/projects/$project/upload?unwrap=true" "@$RUN/in.zip"; }
 # Outside of a repository git verifies no bundle; the clone does.
 bundle_of() { api GET "/v1/projects/$1/bundle" >"$RUN/$1.bundle" && git bundle list-heads "$RUN/$1.bundle" | grep HEAD; }
 cloned() { git -c init.defaultBranch=main clone --quiet "$RUN/verify-out.bundle" "$RUN/clone" && cat "$RUN/clone/page.txt"; }

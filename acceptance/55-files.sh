@@ -52,7 +52,7 @@ headers() {
 	curl --silent --show-error --noproxy '*' --max-time $((60 * slow)) --output /dev/null --dump-header - \
 		--config <(printf 'header = "Authorization: Bearer %s"\n' "$(token)") "http://$(host_address 4001)$1"
 }
-archive() { api GET "$of/download" >"$RUN/project.zip" && python3 -m zipfile --test "$RUN/project.zip"; }
+archive() { api GET "$of/download" >"$RUN/project.zip" && python3 -I -m zipfile --test "$RUN/project.zip"; }
 unpack() { api POST "$of/upload?path=copy" "@$RUN/project.zip"; }
 
 usage() {

@@ -74,7 +74,7 @@ index=18099
 
 packages_are_fetched_once() {
 	timeout --foreground $((600 * slow)) "${engine[@]}" exec --detach "$BUILDER" \
-		as-project "$project" python3 -c "$(cat "$here/inside/index.py")" "$index" "/workspace/$project/fetched"
+		as-project "$project" python3 -I -c "$(cat "$here/inside/index.py")" "$index" "/workspace/$project/fetched"
 	soon "an index of packages is up" 20 mine curl --silent --fail --output /dev/null "http://127.0.0.1:$index/verify-cached"
 	write package.json <<<'{"dependencies": {"verify-cached": "1.0.0"}}'
 	recipe one

@@ -17,6 +17,7 @@ main() {
 	builder_and_state
 	the_api
 	the_socket
+	planted_modules
 	inner_containers
 	the_start_of_podman
 	apparmor
@@ -47,7 +48,7 @@ files() {
 # What can be reached by a uid that starts programs; verify's first file looks at every file of the image.
 raising_files() {
 	as_builder sh -c 'find / -xdev -type f -perm /6000 2>/dev/null || true'
-	as_builder python3 -c '
+	as_builder python3 -I -c '
 import os
 for top, _, names in os.walk("/usr"):
     for name in names:
@@ -99,6 +100,21 @@ the_socket() {
 	refused "another user may not" "Permission denied" probe as_stranger reach connect "$socket"
 	refused "an app does not see it" "No such file" inner localhost/appx/base ls "$socket"
 }
+
+# Commands of "exec" begin in /workspace, where every agent may write: with --running one may have put a module there.
+planted_modules() {
+	new_project verify-planted
+	as_project "$project" sh -c 'echo "print(\"verify-planted\")" >/workspace/socket.py'
+	gives "a module that a project puts where commands begin is loaded by a Python that looks there" '^verify-planted$' \
+		as_builder python3 -I -B -c 'import sys; sys.path.insert(0, ""); import socket'
+	must "the suite's Python does not load it as root" not loads_the_plant
+	gives "nor as the server's user" '^$' probe as_appx reach connect "$socket"
+	gives "nor as the builder" '^$' probe as_builder reach connect "$socket"
+	as_project "$project" rm /workspace/socket.py
+}
+
+# Root may not connect, so it says something in any case.
+loads_the_plant() { probe as_root reach connect "$socket" 2>&1 | grep verify-planted; }
 
 # Whatever the agent asks of podman, a container of the builder is no more than the builder.
 inner_containers() {
@@ -165,7 +181,7 @@ across_networks() {
 
 # fetch NETWORK ADDRESS: from an app.
 fetch() {
-	inner --network "$1" localhost/appx/python python3 -c '
+	inner --network "$1" localhost/appx/python python3 -I -c '
 import sys, urllib.request
 try:
     urllib.request.urlopen("http://" + sys.argv[1], timeout=float(sys.argv[2]))

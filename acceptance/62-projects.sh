@@ -17,6 +17,7 @@ main() {
 	containers_of_the_other
 	the_launcher
 	names_in_the_workspace
+	names_that_searches_read
 	its_workbench_comes_back
 	a_delete_leaves_nothing
 	a_second_owner_finds_nothing
@@ -177,7 +178,7 @@ asks_about_a_pipe() {
 
 # ask LINE: of the launcher, as the server does; fails when that refuses.
 ask() {
-	as_appx python3 -c '
+	as_appx python3 -I -c '
 import socket, sys
 with socket.socket(socket.AF_UNIX) as client:
     client.connect("/run/launcher/socket")
@@ -190,7 +191,7 @@ sys.exit(answer.startswith("failed"))' "$1"
 # Everybody may make some there. The server starts anew with the directory further below.
 names_in_the_workspace() {
 	as_other sh -c 'mkdir /workspace/.restore-verify && touch /workspace/.restore-verify/a && chmod 0744 /workspace/.restore-verify'
-	as_other python3 -c 'import os
+	as_other python3 -I -c 'import os
 os.chdir("/workspace")
 for each in ("verify-taken", "verify-taken-ffff"): open(each, "w").close()
 for n in range(65535): os.link(("verify-taken", "verify-taken-ffff")[n % 2], f"verify-taken-{n:04x}")'
@@ -198,6 +199,22 @@ for n in range(65535): os.link(("verify-taken", "verify-taken-ffff")[n % 2], f"v
 	gives "where an agent has taken all short ids, a new project gets a longer one" '^verify-taken-[0-9a-f]{16}$' echo "$project"
 	api DELETE "/v1/projects/$project" >/dev/null
 	as_other find /workspace -maxdepth 1 -name 'verify-taken*' -type f -delete
+}
+
+# ripgrep and fd read them above a project. A try that is not refused leaves nothing, for the sake of those that come after.
+# shellcheck disable=SC2016 # the shell inside
+names_that_searches_read() {
+	refused "an agent cannot say what the searches of others leave out" "Permission denied" as_other sh -c '
+		for each in .ignore .rgignore .fdignore .gitignore .git/info; do
+			if echo "*" >"/workspace/$each"; then rm "/workspace/$each" && exit 0; fi
+		done
+		exit 1'
+	refused "nor put others in the place of those that say nothing" "Operation not permitted" as_other sh -c '
+		for each in .ignore .rgignore .fdignore .gitignore .git; do
+			if mv -T "/workspace/$each" /workspace/verify-moved; then mv -T /workspace/verify-moved "/workspace/$each" && exit 0; fi
+		done
+		exit 1'
+	gives "a search of another project finds its file" 'secret\.txt' as_project "$victim" rg --hidden --files-with-matches "^secret\$" .
 }
 
 its_workbench_comes_back() {
@@ -213,6 +230,7 @@ a_delete_leaves_nothing() {
 	# It lets another in, who lets nobody in.
 	as_project "$victim" sh -c "chmod 0777 ~ . && mkdir -m 0777 ~/open open"
 	as_other sh -c "for each in /home/$owner/open /workspace/$victim/open; do mkdir -m 0700 \$each/mine && echo mine >\$each/mine/file; done"
+	as_builder sh -c "for each in /home/$owner /workspace/$victim; do mkdir -m 0700 \$each/builders && echo mine >\$each/builders/file; done"
 	must "something of it is everywhere" has_something
 	must "the project is deleted" api DELETE "/v1/projects/$victim"
 	# First of all: whoever enters the account makes its network, which closes the home, too.

@@ -90,12 +90,12 @@ try:
 except OSError as error:
     sys.exit(str(error))'
 
-app_asks() { app_run localhost/appx/python python3 -c "$ask" "$1" $((8 * slow)); }
+app_asks() { app_run localhost/appx/python python3 -I -c "$ask" "$1" $((8 * slow)); }
 
 in_a_network() {
 	local code=0
 	mine podman network create --label appx.verify=1 verify-egress >/dev/null
-	app_run --network verify-egress localhost/appx/python python3 -c "$ask" "$1" $((8 * slow)) || code=$?
+	app_run --network verify-egress localhost/appx/python python3 -I -c "$ask" "$1" $((8 * slow)) || code=$?
 	mine podman network rm verify-egress >/dev/null
 	return "$code"
 }
@@ -103,7 +103,7 @@ in_a_network() {
 build_asks() {
 	feed_project "$project" podman build --no-cache --pull=never --label appx.verify=1 - 2>&1 <<-RECIPE
 		FROM localhost/appx/python
-		RUN echo $(base64 --wrap=0 <<<"$ask") | base64 --decode | python3 - "$1" $((8 * slow))
+		RUN echo $(base64 --wrap=0 <<<"$ask") | base64 --decode | python3 -I - "$1" $((8 * slow))
 	RECIPE
 }
 

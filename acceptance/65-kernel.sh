@@ -21,9 +21,9 @@ calls() {
 	shift
 	code="$(cat "$here/inside/kernel.py")"
 	if [[ $who == app ]]; then
-		feed_builder podman run --rm --interactive --pull=never --label appx.verify=1 "$@" localhost/appx/python python3 -c "$code" calls
+		feed_builder podman run --rm --interactive --pull=never --label appx.verify=1 "$@" localhost/appx/python python3 -I -c "$code" calls
 	else
-		feed_builder python3 -c "$code" calls
+		feed_builder python3 -I -c "$code" calls
 	fi <"$ROOT/image/seccomp.json"
 }
 
@@ -104,7 +104,7 @@ addresses() {
 app_surface() {
 	local options
 	read -r -a options <<<"$1"
-	inner --cap-add ALL "${options[@]}" localhost/appx/python python3 -c "$(cat "$here/inside/surface.py")" "${@:2}"
+	inner --cap-add ALL "${options[@]}" localhost/appx/python python3 -I -c "$(cat "$here/inside/surface.py")" "${@:2}"
 }
 
 namespaces_and_sockets() {
@@ -113,6 +113,9 @@ namespaces_and_sockets() {
 	refused "the builder gets no raw, packet, hypervisor or cryptography socket" "AF_VSOCK: " probe as_builder surface sockets
 	refused "in a network of its own raw sockets, and none of the rare families" "AF_VSOCK: " probe as_builder surface sockets own
 	refused "nor does an app with every capability, in the builder's network" "AF_VSOCK: " app_surface "--network host" sockets
+	refused "a pair of sockets is made of no family but AF_UNIX" "Address family not supported" probe as_builder surface pairs
+	refused "nor in a network of its own" "Address family not supported" probe as_builder surface pairs own
+	refused "nor by an app with every capability" "Address family not supported" app_surface "--network host" pairs
 	refused "the builder cannot enter a namespace of PID 1" "Permission denied" probe as_builder surface enter 1
 	refused "nor of the server" "Permission denied" probe as_builder surface enter "$server"
 	refused "nor can an app that sees them" "Permission denied" app_surface "--pid host" enter "$server"

@@ -68,7 +68,7 @@ processes() {
 	must "and a prompt in another project is answered" other_goes_on
 	wait
 	soon "when it is over, commands of another project work" 60 other_works
-	evil "podman run --rm --pull=never localhost/appx/python python3 -c '$(bomb_of_many_ids)'"
+	evil "podman run --rm --pull=never localhost/appx/python python3 -I -c '$(bomb_of_many_ids)'"
 	soon "a fork bomb of an app, with forty ids, goes off" 40 many_processes
 	must "meanwhile the container has room for a new process" as_root true
 	must "and the API answers within $api_seconds s" api_answers

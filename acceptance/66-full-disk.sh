@@ -57,7 +57,7 @@ full() {
 room() {
 	soon "with room again a turn is carried out" 60 turn "$other" "$session" "say: after"
 	gives "the session has both" 'before.*after' api GET "/v1/projects/$other/sessions/$session"
-	gives "the database is sound" '^ok$' as_appx /opt/appx/bin/python -c \
+	gives "the database is sound" '^ok$' as_appx /opt/appx/bin/python -I -c \
 		'import sqlite3; print(sqlite3.connect("/workspace/.pi-global/appx.db").execute("PRAGMA integrity_check").fetchone()[0])'
 	must "files are written" api PUT "/v1/projects/$other/files?path=big" "now"
 	must "and projects removed" api DELETE "/v1/projects/$greedy"

@@ -32,7 +32,7 @@ other_works() { turn "${other[@]}" "run: echo it works" | grep -F 'it works\n' >
 take() {
 	new_project "$1"
 	# shellcheck disable=SC2016 # the shell inside
-	feed_project "$project" sh -c 'exec python3 - "$XDG_RUNTIME_DIR/workbench.sock" "$1"' sh "$2" \
+	feed_project "$project" sh -c 'exec python3 -I - "$XDG_RUNTIME_DIR/workbench.sock" "$1"' sh "$2" \
 		<"$here/inside/false_bench.py" >"$RUN/taken" 2>&1 &
 	soon "an agent takes the place of its workbench: $1" 120 grep -q taken "$RUN/taken"
 }

@@ -40,7 +40,7 @@ make_something() {
 # the deploy has taken one before.
 checkpointed() {
 	local taken
-	taken="$(as_appx /opt/appx/bin/python -c 'import sqlite3, sys
+	taken="$(as_appx /opt/appx/bin/python -I -c 'import sqlite3, sys
 query = "SELECT count(*) FROM records WHERE session_id = ? AND event LIKE ?"
 print(sqlite3.connect("/workspace/.pi-global/appx.db").execute(query, (sys.argv[1], "%\"checkpoint_taken\"%")).fetchone()[0])' "$session")"
 	((taken == 1))

@@ -57,7 +57,7 @@ servers_of_mcp() {
 
 told() {
 	instructions >"$RUN/instructions" || return 1
-	python3 -c 'import sys; sys.exit(sys.argv[1].strip() not in open(sys.argv[2]).read())' "$1" "$RUN/instructions"
+	python3 -I -c 'import sys; sys.exit(sys.argv[1].strip() not in open(sys.argv[2]).read())' "$1" "$RUN/instructions"
 }
 
 main "$@"

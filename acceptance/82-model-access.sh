@@ -82,13 +82,13 @@ said() {
 
 # ask PATH [BODY]: by an app of the project.
 ask() {
-	inner --env "OPENAI_API_KEY=$app_token" localhost/appx/python python3 -c "$(cat "$here/inside/ask_model.py")" "$llm" "$@"
+	inner --env "OPENAI_API_KEY=$app_token" localhost/appx/python python3 -I -c "$(cat "$here/inside/ask_model.py")" "$llm" "$@"
 }
 
 ask_on_a_network() {
 	as_builder podman network create --ignore --opt isolate=true --label "appx.project=$project" verify-models-net >/dev/null
 	inner --network verify-models-net --env "OPENAI_API_KEY=$app_token" localhost/appx/python \
-		python3 -c "$(cat "$here/inside/ask_model.py")" "$llm" /chat/completions "$(hello)"
+		python3 -I -c "$(cat "$here/inside/ask_model.py")" "$llm" /chat/completions "$(hello)"
 }
 
 with_token() {

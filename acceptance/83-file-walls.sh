@@ -71,7 +71,7 @@ links() {
 
 archive_kind() {
 	api GET "$of/download" >"$RUN/walls.zip"
-	python3 -c 'import stat, sys, zipfile
+	python3 -I -c 'import stat, sys, zipfile
 print("link" if stat.S_ISLNK(zipfile.ZipFile(sys.argv[1]).getinfo(sys.argv[2]).external_attr >> 16) else "file")' "$RUN/walls.zip" "$1"
 }
 
@@ -82,7 +82,7 @@ what_never_ends() {
 	gives "the last bytes of a file of 1 TB are read at once" '^206 8$' ranged "huge" "bytes=-8"
 	gives "and it is listed" '1099511627776' api GET "$of/tree"
 	# On a host with AppArmor fewer: there the name of one was too long. Its limit for a path is 8 KiB.
-	as_project "$project" python3 -c 'import errno, os, sys
+	as_project "$project" python3 -I -c 'import errno, os, sys
 os.chdir(sys.argv[1])
 for _ in range(5_000):
     try:
@@ -122,7 +122,7 @@ archives() {
 
 # made_archive NAME plain|link: one entry; a link leads to the server's directory.
 made_archive() {
-	python3 -c 'import sys, zipfile
+	python3 -I -c 'import sys, zipfile
 name, kind, file = sys.argv[1:]
 entry = zipfile.ZipInfo(name)
 entry.create_system = 3

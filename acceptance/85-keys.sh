@@ -128,6 +128,6 @@ events() {
 		"http://$(host_address 4001)$1" || (($? == 28))
 }
 
-bodies() { requests | python3 -c 'import json, sys; [print(json.dumps(json.loads(line)["body"])) for line in sys.stdin]'; }
+bodies() { requests | python3 -I -c 'import json, sys; [print(json.dumps(json.loads(line)["body"])) for line in sys.stdin]'; }
 
 main "$@"

@@ -52,7 +52,7 @@ provide() {
 	# shellcheck disable=SC2016 # the shell inside
 	as_appx sh -c 'if [ -e /tmp/provider/pid ]; then kill "$(cat /tmp/provider/pid)"; fi; rm -f /tmp/provider/requests.jsonl'
 	engine exec --detach "$BUILDER" as-appx sh -c "echo \$\$ >/tmp/provider/pid
-		exec python3 /tmp/provider/server.py --port $provider_port --plan /tmp/provider/plan.json --log /tmp/provider/requests.jsonl" >/dev/null
+		exec python3 -I /tmp/provider/server.py --port $provider_port --plan /tmp/provider/plan.json --log /tmp/provider/requests.jsonl" >/dev/null
 	within 10 as_appx curl --silent --fail --noproxy '*' "http://127.0.0.1:$provider_port/v1/models" ||
 		{ echo "the planned provider did not start" >&2 && return 1; }
 }

@@ -8,6 +8,8 @@ read -r -a engine <<<"${ENGINE:?is set by docker/builder/verify.sh, which runs t
 failures=0
 # On a slow machine every time limit is longer by this factor; a condition that comes true is never waited for.
 slow="${APPX_SLOW:-1}"
+# shellcheck source-path=SCRIPTDIR source=../docker/builder/lib/harmless.sh
+source "$here/../docker/builder/lib/harmless.sh"
 
 # --- the four kinds of checks -----------------------------------------------------------------------------------------
 
@@ -44,7 +46,7 @@ refused() {
 	elif ((code >= 124)) || [[ $output =~ $no_attempt ]]; then
 		failed "$sentence" "the attempt was not made (code $code)"$'\n'"$output"
 	elif [[ $output =~ $reason ]]; then
-		remember "$sentence" "$(zone "$*")" "$(grep -aoE -m 1 -- "${reason#^}" <<<"$output" | head -n 1)"
+		remember "$sentence" "$(zone "$*")" "$(grep -aoE -m 1 -- "${reason#^}" <<<"$output" | head -n 1 | harmless)"
 		passed "$sentence"
 	else
 		failed "$sentence" "refused for another reason than: $reason"$'\n'"$output"
@@ -79,7 +81,7 @@ soon() {
 }
 
 skipped() {
-	printf 'skip  %s, because %s\n' "$1" "$2"
+	printf 'skip  %s, because %s\n' "$1" "$(harmless <<<"$2")"
 	printf 's' >>"$TALLY"
 }
 
@@ -90,7 +92,8 @@ passed() {
 
 failed() {
 	printf 'FAIL  %s\n' "$1"
-	printf '      | %s\n' "$(head -n 40 <<<"$2" | sed '2,$s/^/      | /')"
+	# What a command says may be an agent's: the name of a process, of a file, an answer.
+	printf '      | %s\n' "$(head -n 40 <<<"$2" | harmless | sed '2,$s/^/      | /')"
 	printf 'F' >>"$TALLY"
 	failures=$((failures + 1))
 }
@@ -124,8 +127,9 @@ not() { ! "$@"; }
 # --- who does it ------------------------------------------------------------------------------------------------------
 
 engine() { timeout --foreground $((300 * slow)) "${engine[@]}" "$@"; }
-as_root() { timeout --foreground $((120 * slow)) "${engine[@]}" exec "$BUILDER" "$@"; }
-as_appx() { timeout --foreground $((120 * slow)) "${engine[@]}" exec "$BUILDER" as-appx "$@"; }
+# The container's own working directory is /workspace, where every agent can put a file that a program then looks for.
+as_root() { timeout --foreground $((120 * slow)) "${engine[@]}" exec --workdir / "$BUILDER" "$@"; }
+as_appx() { timeout --foreground $((120 * slow)) "${engine[@]}" exec --workdir / "$BUILDER" as-appx "$@"; }
 as_builder() { timeout --foreground $((300 * slow)) "${engine[@]}" exec "$BUILDER" as-builder "$@"; }
 # In a project's directory, as the account that works there.
 as_project() { timeout --foreground $((300 * slow)) "${engine[@]}" exec "$BUILDER" as-project "$@"; }
@@ -138,17 +142,18 @@ account_of() { as_root stat -c %U "/workspace/$1"; }
 # Its workbench, by the id that root sees.
 workbench_of() { as_root pgrep --euid "$(account_of "$1")" --full '/appx workbench'; }
 # With standard input.
-feed_appx() { timeout --foreground $((120 * slow)) "${engine[@]}" exec -i "$BUILDER" as-appx "$@"; }
+feed_appx() { timeout --foreground $((120 * slow)) "${engine[@]}" exec -i --workdir / "$BUILDER" as-appx "$@"; }
 feed_builder() { timeout --foreground $((120 * slow)) "${engine[@]}" exec -i "$BUILDER" as-builder "$@"; }
 # A uid that belongs to no zone. Root of the container can take any, and that is all it can.
-as_stranger() { timeout --foreground $((60 * slow)) "${engine[@]}" exec "$BUILDER" setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs -- "$@"; }
+as_stranger() { timeout --foreground $((60 * slow)) "${engine[@]}" exec --workdir / "$BUILDER" setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs -- "$@"; }
 inner() { as_builder podman run --rm --pull=never --label appx.verify=1 "$@"; }
 
 # probe WHO FILE ARGUMENTS...: a Python file of acceptance/inside, run in the container; standard input is its own.
+# Python takes modules from where it starts, unless -I says not to: an agent's module would run with the rights of WHO.
 probe() {
 	local who="$1" file="$2"
 	shift 2
-	"$who" python3 -c "$(cat "$here/inside/$file.py")" "$@"
+	"$who" python3 -I -c "$(cat "$here/inside/$file.py")" "$@"
 }
 
 # --- the API ----------------------------------------------------------------------------------------------------------
@@ -186,7 +191,7 @@ page_has() { page "$1" | grep -qF "$2"; }
 token() { as_appx sh -c 'cd /workspace/.pi-global && { jq -er .AGENT_SERVER_TOKEN handed.json 2>/dev/null | grep -v null || cat token; }'; }
 
 # field EXPRESSION: of the JSON on standard input, which is called d.
-field() { python3 -c 'import json, sys; d = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
+field() { python3 -I -c 'import json, sys; d = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
 
 # turn PROJECT SESSION PROMPT: one turn over the API; prints its events, a JSON line each. Fails unless it ends well.
 turn() { token | python3 "$here/turn.py" "http://$(host_address 4001)" $((240 * slow)) "$@"; }

@@ -8,7 +8,8 @@ tied to a capability that this container does not have; the kernel itself still 
 the *inner* user namespace, where podman has it.
 
 What the stock profile allows and neither the server, nor podman, nor an ordinary build uses is taken out: the calls
-of ABSENT and FORBIDDEN, all kinds of sockets but those of KINDS, and programs for other machines (32 bits, x32).
+of ABSENT and FORBIDDEN, all kinds of sockets but those of KINDS, pairs of them but AF_UNIX, and programs for other
+machines (32 bits, x32).
 docs/security.md says more.
 
     make_seccomp.py            writes seccomp.json
@@ -98,7 +99,7 @@ def tailored(stock: Profile) -> Profile:
     A call may stand in several rules ("allow with this capability", "refuse without it"), and the engine adds
     up what applies. So its name leaves all of them first.
     """
-    ours = {"socket", *NEEDED, *ABSENT, *FORBIDDEN}
+    ours = {"socket", "socketpair", *NEEDED, *ABSENT, *FORBIDDEN}
     rules = []
     for rule in stock["syscalls"]:
         names = [name for name in rule["names"] if name not in ours]
@@ -108,6 +109,7 @@ def tailored(stock: Profile) -> Profile:
     rules.append(refused(ABSENT, errno.ENOSYS, "not needed"))
     rules.append(refused(FORBIDDEN, errno.EPERM, "not needed"))
     rules.extend(sockets())
+    rules.extend(pairs())
     machines = [machine | {"subArchitectures": []} for machine in stock["archMap"]]
     return stock | {"archMap": machines, "syscalls": rules}
 
@@ -129,6 +131,14 @@ def sockets() -> Iterator[Rule]:
                 ["socket"], errno.EPROTONOSUPPORT, "another netlink protocol", equal(0, NETLINK), equal(2, protocol)
             )
     yield refused(["socket"], errno.EPROTONOSUPPORT, "another netlink protocol", equal(0, NETLINK), above(2, GENERIC))
+
+
+def pairs() -> Iterator[Rule]:
+    """The kernel makes both sockets, and loads the code of their family, before it asks if the family has pairs."""
+    yield allowed(["socketpair"], "a pair of sockets", equal(0, UNIX))
+    for kind in range(UNIX):
+        yield refused(["socketpair"], errno.EAFNOSUPPORT, "another kind of pair", equal(0, kind))
+    yield refused(["socketpair"], errno.EAFNOSUPPORT, "another kind of pair", above(0, UNIX))
 
 
 def allowed(names: Iterable[str], why: str, *arguments: Rule) -> Rule:

@@ -17,7 +17,6 @@ ZONES = {0: "root", 993: "netns", 994: "egress", 997: "appx", 1000: "builder"}
 ACCOUNTS = range(2001, 3000)
 ROOTS = {"s6-svscan", "s6-supervise", "sleep", "launch", "egress-rules", "workbench", "network"}
 RANGES = {uid: (100_000 + 65_536 * max(0, uid - 2_000)) for uid in (1_000, *ACCOUNTS)}
-NESTED = [[f"0 {uid} 1", f"1 {first} 65536"] for uid, first in RANGES.items()]
 NETWORKS = [[f"{uid} {uid} 1", "993 993 1", f"{first} {first} 65536"] for uid, first in RANGES.items()]
 """Of the namespaces that own the networks of accounts: the same ids as outside, and only a few of them."""
 KEEPER: list[str] = []
@@ -40,6 +39,11 @@ class Process:
     def zone(self) -> str:
         uid = int(self.status["Uid"].split()[0])
         return "project" if uid in ACCOUNTS else ZONES.get(uid, "nobody's")
+
+    @property
+    def is_keeper(self) -> bool:
+        """An account may make a namespace without ids, too, and has capabilities over nothing there."""
+        return self.id_map == KEEPER and not is_of_one_account([int(self.status["Uid"].split()[0])])
 
     @property
     def is_pasta(self) -> bool:
@@ -80,7 +84,8 @@ def is_of_the_script(pid: str) -> bool:
 
 
 def status_of(pid: str) -> dict[str, str]:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    """The name is its process's to choose: any bytes but the end of a line."""
+    lines = Path(f"/proc/{pid}/status").read_bytes().decode(errors="backslashreplace").split("\n")
     return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
@@ -88,11 +93,28 @@ def id_map(pid: str) -> list[str]:
     return [" ".join(line.split()) for line in Path(f"/proc/{pid}/uid_map").read_text().splitlines()]
 
 
+def is_of_one_account(ids: list[int]) -> bool:
+    """Whether all are one account's: its own, or of its range."""
+    return any(all(each == uid or first <= each < first + 65_536 for each in ids) for uid, first in RANGES.items())
+
+
+def ids_of(id_map: list[str]) -> list[int]:
+    """Of each line the first, the second and the last, by their numbers in the container: the second is another's where
+    a line goes from an account's uid on to its range."""
+    parts = [[int(word) for word in line.split()] for line in id_map]
+    return [each for _, first, count in parts for each in (first, first + min(count, 2) - 1, first + count - 1)]
+
+
 def capabilities(process: Process) -> str | None:
+    """In a user namespace of its own whoever made it has all of them, over what has the namespace's ids and no more.
+
+    An agent may make such at any time (``unshare``): the ids are what is judged, not that it is there.
+    """
     if process.administers:
         return None
-    if process.nested and process.id_map != KEEPER:
-        return None if process.id_map in NESTED else f"a user namespace with other ids: {process.id_map}"
+    if process.nested and not process.is_keeper:
+        fits = is_of_one_account(ids_of(process.id_map))
+        return None if fits else f"a user namespace with other ids: {process.id_map}"
     most = SETUID_SETGID if process.zone == "root" else OF_PASTA if process.is_pasta else 0
     for name in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
         allowed = 0 if name in {"CapInh", "CapAmb"} and process.zone != "root" else most
@@ -106,7 +128,7 @@ def ambient(process: Process) -> str | None:
 
 
 def bounding(process: Process) -> str | None:
-    if (process.nested and process.id_map != KEEPER) or process.is_pasta or process.administers:
+    if (process.nested and not process.is_keeper) or process.is_pasta or process.administers:
         return None
     if process.bits("CapBnd") & ~SETUID_SETGID == 0:
         return None
@@ -158,4 +180,5 @@ def main() -> None:
     sys.exit(1 if wrong else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

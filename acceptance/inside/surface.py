@@ -1,5 +1,5 @@
 """Looks at what the kernel shows of itself: ``surface.py writable [namespaced] | devices | filesystems | sockets |
-enter PID | secrets``.
+pairs [own] | enter PID``.
 
 The exit code is 1 when nothing was found that should not be there: a refusal, with its reason.
 """
@@ -39,13 +39,16 @@ RARE = (("AF_PACKET", 17, socket.SOCK_RAW, 0x0300),
         ("AF_ALG", 38, socket.SOCK_SEQPACKET, 0), ("AF_VSOCK", 40, socket.SOCK_STREAM, 0),
         ("AF_CAN", 29, socket.SOCK_RAW, 1), ("AF_TIPC", 30, socket.SOCK_STREAM, 0),
         ("AF_RDS", 21, socket.SOCK_SEQPACKET, 0), ("AF_XDP", 44, socket.SOCK_RAW, 0))  # fmt: skip
+USUAL = (("AF_INET", 2, socket.SOCK_STREAM, 0), ("AF_NETLINK", 16, socket.SOCK_RAW, 0))
+"""Each kernel has these, and without a filter says EOPNOTSUPP to a pair of them: it has made both sockets by then."""
 
 
 def main() -> None:
     what, given = sys.argv[1], sys.argv[2:]
-    {"writable": writable, "devices": devices, "filesystems": filesystems, "sockets": sockets, "enter": enter}[what](
-        *given
-    )
+    {
+        "writable": writable, "devices": devices, "filesystems": filesystems, "sockets": sockets, "pairs": pairs,
+        "enter": enter,
+    }[what](*given)  # fmt: skip
 
 
 def verdict(found: list[str], refusals: Counter[str]) -> None:
@@ -185,6 +188,24 @@ def sockets(*own: str) -> None:
     for name, family, kind, protocol in RAW[:1] if own else ():
         socket.socket(family, kind, protocol).close()
         print(f"{name}: allowed, in a network of its own")
+    verdict(found, refusals)
+
+
+def pairs(*own: str) -> None:
+    """Of every family but AF_UNIX: as from a kernel without the family; any other answer came after two sockets."""
+    if own:
+        unshared()
+    socket.socketpair()[0].close()
+    found, refusals = [], Counter[str]()
+    for name, family, kind, protocol in (*USUAL, *RARE):
+        try:
+            socket.socketpair(family, kind, protocol)
+            found.append(f"{name}: allowed")
+        except OSError as error:
+            if error.errno == errno.EAFNOSUPPORT:
+                refusals[os.strerror(errno.EAFNOSUPPORT)] += 1
+            else:
+                found.append(f"{name}: {os.strerror(error.errno or 0)}")
     verdict(found, refusals)
 
 

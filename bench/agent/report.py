@@ -10,6 +10,8 @@ from typing import Any
 
 from bench.agent.attempt import Result, Used
 
+from appx.kit.harmless import harmless
+
 VERSION = 1
 HEAD = ("task", "solved", "steps", "tool errors", "tokens", "cost $", "seconds")
 SOLVED, UNSOLVED, ERROR, INTERRUPTED = 0, 1, 2, 130
@@ -30,7 +32,10 @@ def exit_code(results: Sequence[Result], *, complete: bool) -> int:
 
 
 def table(results: Sequence[Result], skipped: Mapping[str, str]) -> str:
-    """A row for each task, with the means of its attempts; then each attempt that failed, and why. Pure."""
+    """A row for each task, with the means of its attempts; then each attempt that failed, and why. Pure.
+
+    Why may be in words of what the agent wrote.
+    """
     names = list(dict.fromkeys(result.task for result in sorted(results, key=lambda each: each.task)))
     rows = [HEAD, *(_row(name, [each for each in results if each.task == name]) for name in names)]
     rows += [_row("all", results)] if results else []
@@ -39,13 +44,13 @@ def table(results: Sequence[Result], skipped: Mapping[str, str]) -> str:
     for each in sorted(results, key=lambda each: (each.task, each.number)):
         if each.status != "solved":
             lines.append(f"{each.status}: {each.task}, attempt {each.number}: {each.why}")
-    return "\n".join(lines)
+    return harmless("\n".join(lines))
 
 
 def line(result: Result) -> str:
     """What is said when an attempt ends."""
     why = f": {first}" if (first := next(iter(result.why.splitlines()), "")) else ""
-    return f"{result.status:<8} {result.task} ({result.number}), {result.seconds:.1f} s{why}"
+    return harmless(f"{result.status:<8} {result.task} ({result.number}), {result.seconds:.1f} s{why}")
 
 
 def _row(name: str, results: Sequence[Result]) -> tuple[str, ...]:

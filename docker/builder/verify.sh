@@ -8,6 +8,8 @@ ROOT="$(cd "$here/../.." && pwd)"
 source "$here/lib/common.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/engine.sh
 source "$here/lib/engine.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/harmless.sh
+source "$here/lib/harmless.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/rootless.sh
 source "$here/lib/rootless.sh"
 
@@ -180,7 +182,7 @@ choose_ports() {
 }
 
 free_ports() {
-	python3 - <<-'PYTHON'
+	python3 -I - <<-'PYTHON'
 		import socket, sys
 
 		def free(port):
@@ -245,7 +247,7 @@ check() {
 	timeout --foreground $((900 * ${APPX_SLOW:-1})) bash "$file" </dev/null 2>"$RUN/errors" || code=$?
 	if ((code != 0)) && [[ $(count F) == "$before" ]]; then
 		tally F "FAIL  $name ran to its end (code $code)"
-		sed 's/^/      | /' "$RUN/errors"
+		harmless <"$RUN/errors" | sed 's/^/      | /'
 	fi
 	printf '      %s took %d s\n' "$name" $((SECONDS - started))
 }

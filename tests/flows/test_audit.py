@@ -61,6 +61,20 @@ async def test_what_only_reads_leaves_none(api: Api) -> None:
     assert await entries(api) == []
 
 
+async def test_the_end_of_a_line_behind_a_path_hides_nothing(api: Api) -> None:
+    """The router would take it for the path without one."""
+    code = (await api.ok("POST", "/v1/login-codes"))["path"].partition("=")[2]
+    before = await entries(api)
+    routes = await changing(api)
+    for method, template, _ in routes:
+        path = re.sub(r"\{(\w+)\}", "an-id", template)
+        assert (await api.http.request(method, f"{path}%0A", json={})).status_code == 400, (method, path)
+    login = await api.http.get(f"/login%0A?code={code}", headers=NOBODY)
+    assert (login.status_code, "set-cookie" in login.headers) == (400, False)
+    assert "%0A" in login.text
+    assert await entries(api) == before
+
+
 async def test_an_entry_names_what_was_made_and_holds_no_body(api: Api, tmp_path: Path) -> None:
     session = await api.session("Shop")
     await api.prompt(session, f"say: {KEY}")

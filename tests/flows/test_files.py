@@ -323,7 +323,10 @@ async def test_a_person_at_a_terminal_moves_files(demo: Api, tmp_path: Path, mon
     assert "replace=true" in (await files("put", "demo", "demo.zip", "copy", "--unzip"))[1]
     assert (await files("put", "demo", "demo.zip", "copy", "--unzip", "--replace"))[0] == 0
     assert (await files("get", "demo", "none"))[0] == 1
-    assert there(here) == ["a.txt", "c", "demo.zip"]
+    (here / "b.part").symlink_to("a.txt")  # an agent's, where both can write: to a file that is the server's
+    assert await files("get", "demo", "dir/b") == (0, "b: 7 bytes\n")
+    assert (here / "a.txt").read_bytes() == b"one\nTwo\n"
+    assert there(here) == ["a.txt", "b", "b.part", "c", "demo.zip"]
 
 
 async def test_names_that_are_not_utf_8_break_no_answer(demo: Api, tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ async def test_a_question_survives_a_restart_and_its_answer_is_then_a_prompt(tmp
         async with api.events(session) as reader:
             await api.ok("POST", f"{session}/extension-ui/{question['id']}/response", {"value": "b"})
             said = await reader.until("message_end")
-        assert said[-1]["message"]["content"][0]["text"] == "My answer to your question “Which?”: b"
+        assert said[-1]["message"]["content"][0]["text"] == 'My answer to your question "Which?": b'
         assert await pending(api, session) == []
 
 

@@ -124,7 +124,7 @@ async def test_what_waits_survives_a_restart_in_order(tmp_path: Path) -> None:
             for _ in range(3):
                 await reader.until("agent_end")
         assert prompts(await api.messages(session))[1:] == [
-            "My answer to your question “ready?”: yes", *IN_ORDER[1:],
+            'My answer to your question "ready?": yes', *IN_ORDER[1:],
         ]  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 # shellcheck shell=bash disable=SC2154 # the settings are run.sh's.
 # Waiting until the builder container is ready, and saying why it is not. Sourced by run.sh; needs common.sh and engine.sh.
+# shellcheck source-path=SCRIPTDIR source=harmless.sh
+source "$(dirname "${BASH_SOURCE[0]}")/harmless.sh"
 
 # The workbench has its socket, so its podman is prepared, and the server answers. Asked as uid appx: root may not look
 # into the workbench's directory, for it has no capability that overrides a mode.
@@ -44,13 +46,6 @@ interrupted() {
 }
 
 last_log_line() { "${engine[@]}" logs --tail 1 "$name" 2>&1 | harmless || true; }
-
-# The log without what could command this terminal: an agent can write into it. Runs of the second kind, because what
-# stands around one could be another. sed holds a whole line.
-harmless() {
-	LC_ALL=C stdbuf -oL fold -b -w 8192 |
-		LC_ALL=C sed -u -E "s/"$'[\x01-\x08\x0b-\x1f\x7f]'"//g; s/"$'(\xc2+[\x80-\x9f]+)+'"//g"
-}
 
 explain_failure() {
 	printf 'error: %s\n' "$1" >&2

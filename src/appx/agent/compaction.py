@@ -1,6 +1,7 @@
 """Compaction: the older part of a conversation becomes a summary. Pure; the loop asks the model."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
@@ -8,7 +9,7 @@ from appx.agent.window import Window, cut, first_sent
 from appx.domain.conversation import last_compaction, messages
 from appx.domain.events import Event
 from appx.domain.ids import Seq
-from appx.domain.messages import Message, Reply, Text, ToolCall, ToolMessage, UserMessage
+from appx.domain.messages import Message, Reply, ToolCall, ToolMessage, UserMessage
 
 MAX_RESULT = 2_000
 """Characters of a tool's result that the summariser is shown: the rest was for the moment."""
@@ -35,8 +36,8 @@ def plan(events: Sequence[Event], window: Window) -> Plan | None:
         return None
     before = last_compaction(events)
     said = messages(events[first_sent(events) : place])
-    parts = [] if before is None else [f"# Summary of what came before\n\n{before.summary}"]
-    text = "\n\n".join([*parts, "# The conversation", *map(_line, said), "Summarise all of this."])
+    lines = [] if before is None else [_json({"from": "summary", "text": before.summary})]
+    text = "\n".join(["# The conversation", *lines, *map(_line, said), "# Summarise all of this."])
     return Plan(ask=UserMessage(text=_fitting(text, window)), files=_files(said), first_kept=Seq(place + 1))
 
 
@@ -54,20 +55,22 @@ def _fitting(text: str, window: Window) -> str:
 
 
 def _line(message: Message) -> str:
+    """As JSON: nothing in a message can end it and begin one of somebody else."""
     match message:
         case UserMessage(text=text, images=images):
-            return f"Person: {text}{f' [with {len(images)} pictures]' if images else ''}"
+            return _json({"from": "person", "text": text, **({"pictures": len(images)} if images else {})})
         case ToolMessage(tool=tool, result=result):
-            text = result.text if len(result.text) <= MAX_RESULT else f"{result.text[:MAX_RESULT]} […]"
-            return f"Result of {tool}{'' if result.ok else ' (failed)'}: {text}"
-        case Reply(blocks=blocks):
-            said = [block.text for block in blocks if isinstance(block, Text)]
-            calls = [f"[calls {block.name} {_short(block)}]" for block in blocks if isinstance(block, ToolCall)]
-            return "Agent: " + "\n".join([*said, *calls])
+            return _json({"from": "tool", "tool": tool, "ok": result.ok, "text": _short(result.text)})
+        case Reply(text=text, calls=calls):
+            short = [[each.name, _short(_json(each.arguments))] for each in calls]
+            return _json({"from": "agent", "text": text, **({"calls": short} if short else {})})
 
 
-def _short(call: ToolCall) -> str:
-    text = str(dict(call.arguments))
+def _json(what: Mapping[str, object]) -> str:
+    return json.dumps(dict(what), ensure_ascii=False)
+
+
+def _short(text: str) -> str:
     return text if len(text) <= MAX_RESULT else f"{text[:MAX_RESULT]} […]"
 
 

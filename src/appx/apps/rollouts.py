@@ -84,16 +84,28 @@ class Rollouts:
 
         ``health``: the path that has to answer from now on; None: as before. Raises Conflict while another one runs.
         """
+        if environment == "prod":
+            return await self.promote(await self.offer(project, health))
         if health:
             _check_path(health)
-        if environment == "prod":
-            dev = await self._database.read(lambda db: rows.app(db, project, "dev"))
-            if dev is None:
-                raise Conflict("DEV has no release that PROD could get. Deploy to DEV first.")
-            health = dev.health if health is None else health
-            return await self._begin(project, environment, "promote", dev.release, health)
         await self._recipe(project)
         return await self._begin(project, environment, "deploy", None, health)
+
+    async def offer(self, project: ProjectId, health: str | None = None) -> App:
+        """PROD as it would be with what DEV has now. Raises Conflict when that is nothing."""
+        if health:
+            _check_path(health)
+        dev = await self._database.read(lambda db: rows.app(db, project, "dev"))
+        if dev is None:
+            raise Conflict("DEV has no release that PROD could get. Deploy to DEV first.")
+        return replace(dev, environment="prod", health=dev.health if health is None else health)
+
+    async def promote(self, offered: App) -> Running:
+        """Raises Conflict when DEV has another release by now: to that, nobody agreed."""
+        now = await self.offer(offered.project)
+        if now.release != offered.release:
+            raise Conflict(f"DEV runs release {now.release} by now, and no longer {offered.release}. Ask again.")
+        return await self._begin(offered.project, "prod", "promote", offered.release, offered.health)
 
     async def roll_back(self, project: ProjectId, environment: Environment, number: int | None = None) -> Running:
         """To the release that this environment had before, or to any other that is kept. Raises NotFound, Conflict."""
@@ -104,6 +116,10 @@ class Rollouts:
                 raise Conflict(f"{environment.upper()} had no other release that is still kept.")
         await self._starter.release(project, number)
         return await self._begin(project, environment, "rollback", number, None)
+
+    async def release(self, project: ProjectId, number: int) -> Release:
+        """Raises NotFound when it is not kept."""
+        return await self._starter.release(project, number)
 
     async def _begin(
         self, project: ProjectId, environment: Environment, kind: Kind, number: int | None, health: str | None

@@ -1,5 +1,6 @@
 """``appx files``: a project's files from the terminal."""
 
+import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -74,9 +75,10 @@ def get(client: Client, project: str, path: str, to: Path | None, *, zipped: boo
 def _save(client: Client, project: str, what: str, query: dict[str, str], target: Path) -> None:
     if target.exists():
         raise click.ClickException(f"{target} is there already. Name another file with --to.")
-    part = target.with_name(f"{target.name}.part")
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        with client.stream("GET", _place(project, what), query) as answer, part.open("wb") as file:
+        # Never through a link: where agents can write, one could lead to a file of the server's.
+        with client.stream("GET", _place(project, what), query) as answer, part.open("xb") as file:
             for data in answer.iter_raw():
                 file.write(data)
         part.rename(target)

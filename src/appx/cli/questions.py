@@ -38,4 +38,7 @@ def _asked(question: Mapping[str, Any]) -> dict[str, object]:
         case "confirm":
             return {"confirmed": click.confirm(harmless(f"{title} {question['message']}".strip()))}
         case _:
-            return {"value": click.prompt(title, default=question.get("prefill", ""), show_default=False)}
+            prefill = question.get("prefill", "")
+            if prefill:
+                click.echo(f"{harmless(prefill)}\n(Enter alone answers with these words.)")
+            return {"value": click.prompt(title, default=prefill, show_default=False)}

@@ -41,6 +41,7 @@ from appx.http.document import DocumentedApp
 from appx.http.hosts import Hosts
 from appx.http.limits import BodyLimit
 from appx.http.parts import Parts
+from appx.http.paths import Paths
 from appx.http.walls import Walls
 from appx.http.watch import Changes, Doors, changes
 
@@ -90,6 +91,7 @@ def make_app(parts: Parts) -> ASGIApp:
     made = Doors(made, parts.audit)
     made = Cors(made, parts.origins)
     made = Hosts(made, parts.hosts)
+    made = Paths(made)
     return Walls(made)
 
 

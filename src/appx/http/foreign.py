@@ -89,7 +89,10 @@ class _Usage(_Line):
         return Usage(**{**dict(self), "cost": Cost(**dict(self.cost))})
 
 
-_Content: TypeAlias = str | list[Annotated[_Text | _Image, Field(discriminator="type")]]
+_Content: TypeAlias = (
+    str | Annotated[list[Annotated[_Text | _Image, Field(discriminator="type")]], Field(fail_fast=True)]
+)
+"""A problem for each of a million would fill the memory, and take minutes in which nothing else runs."""
 
 
 class _User(_Line):
@@ -103,7 +106,7 @@ class _User(_Line):
 
 class _Assistant(_Line):
     role: Literal["assistant"]
-    content: list[Annotated[_Text | _Thinking | _Call, Field(discriminator="type")]]
+    content: Annotated[list[Annotated[_Text | _Thinking | _Call, Field(discriminator="type")]], Field(fail_fast=True)]
     api: str
     provider: str
     model: str

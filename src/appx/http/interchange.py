@@ -34,6 +34,7 @@ from appx.http.foreign import CompactionEntry, Entry, Header, MessageEntry, Mode
 from appx.http.once import encode
 from appx.http.wire import Json
 from appx.kit import clock
+from appx.kit.json_values import check_values
 from appx.sessions.closing import closing
 from appx.sessions.session import NO_MODEL
 
@@ -132,6 +133,10 @@ def _check_header(number: int, line: bytes) -> None:
 
 
 def _entry(number: int, line: bytes) -> Entry:
+    try:
+        check_values(line)
+    except ValueError as error:
+        raise Invalid(f"line {number}: {error}. Nothing was imported.") from None
     try:
         kind = _OTHER.validate_json(line)
         return _KINDS[kind.type].validate_json(line) if kind.type in _KINDS else kind

@@ -46,11 +46,12 @@ async def ready_check(parts: Here, response: Response) -> ReadyResponse:
     if problems:
         response.status_code = 503
     limits = status.limits
+    notes = [*status.notes, *parts.egress.notes, *without_effect(parts.project_limits, limits)]
     return ReadyResponse(
         ready=not problems,
         podman=status.podman,
         problems=problems,
-        notes=[*status.notes, *without_effect(parts.project_limits, limits), *await parts.projects.notes()],
+        notes=[*notes, *await parts.projects.notes()],
         limits=LimitsOfApps(memory=limits.memory, cpu=limits.cpu, pids=limits.pids),
         project_limits=LimitsOfProjects.of(parts.project_limits, limits),
     )

@@ -45,6 +45,11 @@ from appx.sessions.queue import Queue, after
 Encode: TypeAlias = Callable[[Hashable, Callable[[], Json]], object]
 """Gives the JSON that the function makes, or what it made for the same key; as a dict or as ``orjson`` takes it."""
 
+MOST_UPDATES, MOST_AT_ONCE = 8, 1 << 20
+"""Of one look at a reply, and characters of it in them: each has all of it, unless the reader is lean. Of a long reply
+with a thousand short calls it would be gigabytes. With more, the reader is told as one who comes late.
+"""
+
 NAMES = {"text": "text", "thinking": "thinking", "call": "toolcall"}
 
 
@@ -119,11 +124,16 @@ class Story:
     def progress(self, draft: Draft) -> list[Json]:
         """What came since the reader was last shown ``draft``; a reader that comes late gets it whole, once."""
         if self._shown is None or self._shown.draft != draft.number:
-            self._shown = Shown(draft=draft.number)
-            self._shown.sizes = [len(block.text) for block in draft.blocks]
-            self._shown.ended = max(0, len(draft.blocks) - 1)
-            return [*self._open_step(), {"type": "message_start", "message": self._partial(draft)}]
+            return [*self._open_step(), self._whole(draft)]
         return self._grown(draft, self._shown)
+
+    def _whole(self, draft: Draft) -> Json:
+        sizes = [len(block.text) for block in draft.blocks]
+        self._shown = Shown(draft=draft.number, sizes=sizes, ended=max(0, len(sizes) - 1))
+        return {"type": "message_start", "message": self._partial(draft)}
+
+    def _too_much(self, told: Sequence[Json], size: int) -> bool:
+        return not self._lean and len(told) >= MOST_UPDATES and len(told) * size > MOST_AT_ONCE
 
     def tool_progress(self, call_id: CallId, tail: str) -> list[Json]:
         """The output so far of a running call."""
@@ -142,7 +152,10 @@ class Story:
 
     def _grown(self, draft: Draft, shown: Shown) -> list[Json]:
         told: list[Json] = []
+        size = sum(len(block.text) for block in draft.blocks)
         for index, block in enumerate(draft.blocks):
+            if self._too_much(told, size):
+                return [*told, self._whole(draft)]
             if index == len(shown.sizes):
                 shown.sizes.append(0)
                 told.append(self._update(draft, {"type": f"{NAMES[block.kind]}_start", "contentIndex": index}))
@@ -225,9 +238,12 @@ class Story:
     def _rest(self, reply: Reply, said: object, shown: Shown) -> list[Json]:
         """The end of a reply whose beginning the reader was shown."""
         told: list[Json] = []
+        size = sum(map(_length, reply.blocks))
         for index, block in enumerate(reply.blocks):
             if index < shown.ended:
                 continue
+            if self._too_much(told, size):
+                break
             name = NAMES[block.type]
             if index >= len(shown.sizes):
                 shown.sizes.append(0)
@@ -284,6 +300,10 @@ class Story:
         """The queue, when ``event`` changed it."""
         before, self._queue = self._queue, after(self._queue, [event])
         return [] if self._queue == before else [{"type": "queue_update", **wire.queue(self._queue)}]
+
+
+def _length(block: Text | Thinking | ToolCall) -> int:
+    return len(str(dict(block.arguments)) if isinstance(block, ToolCall) else block.text)
 
 
 def _end(index: int, block: DraftBlock | Text | Thinking | ToolCall) -> Json:

@@ -1,7 +1,9 @@
 """The plan of ``scripted/demo``: what appx does without a language model, for real and saying so."""
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2s
 
@@ -63,9 +65,17 @@ def demo(request: Request) -> Step:
 
 def _summary(text: str) -> str:
     """Without tools it is asked for a summary: the prompts, shortened."""
-    asked = [line.removeprefix("Person: ")[:200] for line in text.splitlines() if line.startswith("Person: ")]
-    listed = "\n".join(f"- {line}" for line in asked[-20:])
+    listed = "\n".join(f"- {each[:200]}" for each in list(_by_person(text))[-20:])
     return f"The scripted demo can only list what the person wrote:\n{listed or '- nothing'}"
+
+
+def _by_person(text: str) -> Iterator[str]:
+    """Of a conversation as ``agent.compaction`` writes it: a message on each line, as JSON."""
+    for line in text.split("\n"):
+        with suppress(ValueError):
+            found = json.loads(line)
+            if isinstance(found, dict) and found.get("from") == "person":
+                yield found["text"]
 
 
 def _since_last_prompt(messages: Sequence[Message]) -> list[ToolMessage]:

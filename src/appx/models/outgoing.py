@@ -1,13 +1,13 @@
 """Our conversation in the words of the provider's library."""
 
 import base64
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
 from pydantic_ai.messages import (
     BinaryContent,
     InstructionPart,
@@ -25,6 +25,7 @@ from pydantic_ai.messages import (
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.tools import ToolDefinition
+from typing_extensions import TypedDict
 
 from appx.domain.ids import CallId
 from appx.domain.messages import Block, Image, Message, Reply, Text, Thinking, ToolCall, ToolMessage, UserMessage
@@ -142,9 +143,28 @@ def _fitting_name(name: str) -> str:
     return name if _NAME.fullmatch(name) else re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64] or "unnamed"
 
 
+class _Signed(TypedDict, total=False):
+    """As ``incoming`` makes it."""
+
+    id: str | None
+    signature: str | None
+    details: dict[str, Any] | None
+
+
+_SIGNED = TypeAdapter(_Signed)
+
+
+def _signed(signature: str) -> _Signed:
+    """Nothing of one that is not ours: a session that was imported may have any."""
+    try:
+        return _SIGNED.validate_json(signature, strict=True)
+    except ValidationError:
+        return _Signed()
+
+
 def _response_part(block: Block, system: str | None) -> list[ModelResponsePart]:
     """``system`` is None when another provider said it."""
-    signed = json.loads(block.signature) if system and block.signature else {}
+    signed = _signed(block.signature) if system and block.signature else _Signed()
     details = signed.get("details")
     name = system if signed else None
     match block:

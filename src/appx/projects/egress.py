@@ -3,6 +3,7 @@
 import json
 import logging
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,14 @@ class Setup:
     projects: frozenset[ProjectId]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What could not be set for an account, and why."""
+
+    setup: Setup
+    why: str
+
+
 SHARED = Account(name="builder", uid=1_000)
 
 
@@ -80,8 +89,12 @@ class EgressPolicies:
         self._rules = rules
         self._policies = policies
         self._refused = refused
-        self._changing = anyio.Lock()
+        self._deciding = anyio.Lock()
+        self._setting: defaultdict[Account, anyio.Lock] = defaultdict(anyio.Lock)
+        """One for each: a network that does not come up is waited for by its own account alone."""
+        self._wanted: dict[Account, Setup] = {}
         self._applied: dict[Account, Setup] = {}
+        self._failed: dict[Account, Failure] = {}
         self._problem: str | None = None
 
     @property
@@ -90,8 +103,14 @@ class EgressPolicies:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why what is wanted is not in force; older rules are, or none of them lets anything out."""
-        return () if self._problem is None else (self._problem,)
+        """Why what is wanted is not in force for all; older rules are, or none of them lets anything out."""
+        of_all = self._failed.get(SHARED)
+        return tuple(each for each in (self._problem, of_all and of_all.why) if each)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The same of accounts of one project. Its agent may be the reason, so the server is ready all the same."""
+        return tuple(f"For {each.name}: {failure.why}" for each, failure in self._failed.items() if each != SHARED)
 
     async def run(self) -> None:
         """Keep in force what is wanted. Until cancelled."""
@@ -102,7 +121,8 @@ class EgressPolicies:
             if seen != (seen := own_addresses()):
                 self._applied.clear()  # the rules know the addresses
             try:
-                await self._enforce()
+                await self._decide()
+                await self._set_up(sorted(self._wanted, key=self._failed.__contains__))  # what failed comes last
             except Unavailable as error:
                 logger.warning("%s", error)
             await anyio.sleep(LOOK_SECONDS)
@@ -115,10 +135,11 @@ class EgressPolicies:
         return _wanted(found, self._default)
 
     async def changed(self) -> None:
-        """Projects came or went, or their ports changed. What fails is tried again by ``run``."""
+        """Projects came or went, or their ports changed. What fails, or has failed, is tried again by ``run``."""
         if self._rules is not None:
             try:
-                await self._enforce()
+                await self._decide()
+                await self._set_up([each for each in self._wanted if not self._has_failed(each)])
             except Unavailable as error:
                 logger.warning("%s", error)
 
@@ -134,9 +155,10 @@ class EgressPolicies:
         if self._rules is None:
             raise Conflict("Nothing can be refused here: this server runs without the builder container.")
         checked = None if hosts is None else checked_hosts(hosts)
-        await self.get(project)
+        mine = (await self.get(project)).account
         await self._database.write(lambda db: _set(db, project, policy, checked))
-        await self._enforce()
+        await self._decide()
+        await self._set_up([mine])
         return await self.get(project)
 
     async def refusals(self, project: ProjectId) -> list[Refusal]:
@@ -152,28 +174,54 @@ class EgressPolicies:
         names = [each for each in refused_names.read(self._refused, mine.uid) if each.last >= own]
         return sorted([*await self._rules.refusals(mine.name), *names], key=lambda each: each.last, reverse=True)
 
-    async def _enforce(self) -> None:
-        assert self._rules is not None
-        async with self._changing:
+    async def _decide(self) -> None:
+        """What each account is to have, and the file for the resolver. Raises Unavailable."""
+        async with self._deciding:
             every = await self._every()
             wanted = _by_account(every, self._default)
             try:
                 policy_file.write(self._policies, {each.uid: egress for each, egress in wanted.items()})
-                setups = await self._setups(wanted, every)
-                self._applied = {each: setup for each, setup in self._applied.items() if each in setups}
-                for each, setup in setups.items():
-                    if self._applied.get(each) != setup:
-                        self._applied.pop(each, None)
-                        await self._rules.lease(each.name, setup.ports)
-                        await self._rules.apply(each.name, setup.policy)
-                        self._applied[each] = setup
             except OSError as error:
                 self._problem = f"{self._policies} cannot be written: {error.strerror}."
                 raise Unavailable(self._problem) from error
-            except Unavailable as error:
-                self._problem = str(error)
-                raise
             self._problem = None
+            self._wanted = await self._setups(wanted, every)
+            self._applied = {each: setup for each, setup in self._applied.items() if each in self._wanted}
+            self._failed = {each: failure for each, failure in self._failed.items() if each in self._wanted}
+
+    async def _set_up(self, accounts: Iterable[Account]) -> None:
+        """All of them, also when one fails: its agent may be the reason. Raises the first Unavailable at the end."""
+        first = None
+        for each in accounts:
+            try:
+                await self._set_one(each)
+            except Unavailable as error:
+                first = first or error
+        if first is not None:
+            raise first
+
+    async def _set_one(self, each: Account) -> None:
+        """Raises Unavailable."""
+        assert self._rules is not None
+        async with self._setting[each]:
+            setup = self._wanted.get(each)
+            if setup is None or self._applied.get(each) == setup:
+                return
+            self._applied.pop(each, None)
+            try:
+                await self._rules.lease(each.name, setup.ports)
+                await self._rules.apply(each.name, setup.policy)
+            except Unavailable as error:
+                self._failed[each] = Failure(setup=setup, why=str(error))
+                raise
+            self._failed.pop(each, None)
+            if self._wanted.get(each) == setup:  # else its project went meanwhile, or wants something else
+                self._applied[each] = setup
+
+    def _has_failed(self, each: Account) -> bool:
+        """For the projects that it has now. Others do not wait for it again; ``run`` does, and who sets its policy."""
+        failure, setup = self._failed.get(each), self._wanted.get(each)
+        return failure is not None and setup is not None and failure.setup.projects == setup.projects
 
     async def _setups(self, wanted: dict[Account, Egress], every: list[Wanted]) -> dict[Account, "Setup"]:
         """The shared account comes first: what it no longer has can be another's."""

@@ -1,5 +1,6 @@
 """The questions of a session, as folds over its events."""
 
+import json
 from collections.abc import Iterable
 
 from appx.domain.events import Event, QuestionAnswered, QuestionAsked
@@ -23,5 +24,9 @@ def pending(events: Iterable[Event]) -> dict[QuestionId, QuestionAsked]:
 
 
 def answer_to(question: Question, answer: Answer) -> UserMessage:
-    """An answer that came when its turn had been interrupted, as a prompt."""
-    return UserMessage(text=f"My answer to your question “{question.title}”: {answer.words}")
+    """An answer that came when its turn had been interrupted, as a prompt.
+
+    The title is the agent's: as JSON it is one line, which none of its words can end.
+    """
+    title = json.dumps(question.title, ensure_ascii=False)
+    return UserMessage(text=f"My answer to your question {title}: {answer.words}")

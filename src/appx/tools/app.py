@@ -10,7 +10,7 @@ from appx.domain.ids import ProjectId
 from appx.domain.messages import ToolResult
 from appx.domain.questions import Ask
 from appx.tools.plain import plain
-from appx.tools.prod import refused
+from appx.tools.prod import REFUSED, agrees
 from appx.tools.tool import Show, Tool
 
 
@@ -26,8 +26,9 @@ LOOKS = ("status", "logs")
 
 def app(apps: Apps, project: ProjectId, person: Ask) -> Tool[AppArgs]:
     async def run(args: AppArgs, _show: Show) -> ToolResult:
-        if args.action not in LOOKS and (no := await refused(person, args.environment, f"PROD: {args.action}?")):
-            return no
+        changes_prod = args.environment == "prod" and args.action not in LOOKS
+        if changes_prod and not await agrees(person, f"PROD: {args.action}?"):
+            return REFUSED
         return ToolResult(ok=True, text=await _done(apps, project, args))
 
     return Tool(

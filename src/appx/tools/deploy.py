@@ -12,7 +12,7 @@ from appx.domain.messages import ToolResult
 from appx.domain.questions import Ask
 from appx.tools.arguments import Line
 from appx.tools.plain import plain
-from appx.tools.prod import refused
+from appx.tools.prod import REFUSED, agrees
 from appx.tools.tool import Show, Tool
 
 
@@ -29,15 +29,27 @@ class DeployArgs(BaseModel):
 
 def deploy(rollouts: Rollouts, project: ProjectId, person: Ask) -> Tool[DeployArgs]:
     async def run(args: DeployArgs, show: Show) -> ToolResult:
-        what = "what DEV runs now" if args.release is None else f"release {args.release}"
-        if no := await refused(person, args.environment, f"Give PROD {what}?"):
-            return no
-        if args.release is None:
-            running = await rollouts.deploy(project, args.environment, args.health)
-        else:
-            running = await rollouts.roll_back(project, args.environment, args.release)
+        running = await (_in_prod(args) if args.environment == "prod" else _in_dev(args))
+        if running is None:
+            return REFUSED
         await _follow(running, show)
         return ToolResult(ok=running.rollout.status == "done", text=told(running.rollout, running.lines))
+
+    async def _in_dev(args: DeployArgs) -> Running:
+        if args.release is None:
+            return await rollouts.deploy(project, "dev", args.health)
+        return await rollouts.roll_back(project, "dev", args.release)
+
+    async def _in_prod(args: DeployArgs) -> Running | None:
+        """None when the person does not agree. What begins is what they were asked about, and nothing newer."""
+        if args.release is not None:
+            number = (await rollouts.release(project, args.release)).number
+            agreed = await agrees(person, f"Give PROD release {number}?")
+            return await rollouts.roll_back(project, "prod", number) if agreed else None
+        offered = await rollouts.offer(project, args.health)
+        check = f" It has to answer at {offered.health}." if offered.health else ""
+        agreed = await agrees(person, f"Give PROD release {offered.release}, which DEV runs now?{check}")
+        return await rollouts.promote(offered) if agreed else None
 
     return Tool(
         name="deploy",

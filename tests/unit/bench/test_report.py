@@ -1,10 +1,11 @@
 """What a run says in the end."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from bench.agent.attempt import Result, Used, usage
-from bench.agent.report import BadFile, exit_code, read, table, write
+from bench.agent.report import BadFile, exit_code, line, read, table, write
 
 SOLVED = Result(task="x", number=1, status="solved", seconds=2, used=Used(model="a/b", steps=4, tokens=3_000, cost=0.5))
 UNSOLVED = Result(task="x", number=2, status="unsolved", why="no page", seconds=4, used=Used(steps=8, tool_errors=1))
@@ -36,6 +37,13 @@ def test_the_table_has_means_of_attempts_and_an_error_is_none() -> None:
     assert lines[4:] == [
         "skipped: z: no podman", "unsolved: x, attempt 2: no page", "error: y, attempt 1: no answer",
     ]  # fmt: skip
+
+
+def test_words_of_what_the_agent_wrote_command_no_terminal() -> None:
+    told = replace(UNSOLVED, why="\x1b]0;x\a\x9b2Jno page")
+    for said in (line(told), table([told], {"z": "\x1b[2J"})):
+        assert said.endswith("no page")
+        assert not {"\x1b", "\a", "\x9b"} & set(said)
 
 
 def test_results_come_back_from_their_file(tmp_path: Path) -> None:

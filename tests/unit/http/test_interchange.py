@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from appx.domain.conversation import conversation
 from appx.domain.errors import Invalid
@@ -27,7 +28,9 @@ from appx.domain.messages import (
     UserMessage,
 )
 from appx.http import story, wire
+from appx.http.foreign import MessageEntry
 from appx.http.interchange import lines, records
+from appx.kit.json_values import MOST_VALUES
 from appx.sessions.closing import open_turn
 from tests.contract.schema import check
 from tests.fakes.conversations import png
@@ -212,3 +215,21 @@ def test_no_text_makes_more_than_a_sentence(text: str) -> None:
     for data in (text.encode(), file(HI) + b"\n" + text.encode()):
         with suppress(Invalid):
             records(data, everything)
+
+
+@pytest.mark.parametrize("role", ["user", "assistant", "toolResult"])
+def test_a_line_of_many_wrong_parts_costs_little(role: str) -> None:
+    """A problem for each would take minutes in which nothing else runs, and gigabytes."""
+    message = {"role": role, "content": [0] * 50_000, "api": "a", "provider": "p", "model": "m", "stopReason": "stop"}
+    entry = {"type": "message", "id": "e1", "parentId": None, "timestamp": "2026-11-25T09:00:00.000Z"}
+    line = json.dumps({**entry, "message": {**message, "toolCallId": "c", "toolName": "t", "isError": False}})
+    with pytest.raises(ValidationError) as error:
+        TypeAdapter(MessageEntry).validate_json(line)
+    assert error.value.error_count() < 10
+
+
+def test_a_line_of_too_many_values_is_not_read() -> None:
+    call = {"type": "toolCall", "id": "c", "name": "t", "arguments": {"a": [0] * MOST_VALUES}}
+    said = {"role": "assistant", "content": [call], "api": "a", "provider": "p", "model": "m", "stopReason": "stop"}
+    with pytest.raises(Invalid, match=r"^line 2: more than 100,000 values\. Nothing was imported\.$"):
+        records(file({"type": "message", "message": said}), everything)

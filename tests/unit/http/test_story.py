@@ -1,5 +1,6 @@
 """What readers are told: valid by the contract, in its order, and the same whenever they join."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -156,3 +157,49 @@ def _outline(events: Sequence[Json]) -> list[str]:
     """The kinds of events, with runs of deltas as one."""
     kinds = [event.get("assistantMessageEvent", event)["type"] for event in events]
     return [kind for n, kind in enumerate(kinds) if n == 0 or not (kind.endswith("_delta") and kinds[n - 1] == kind)]
+
+
+def many_calls(count: int) -> tuple[Draft, Draft, Reply]:
+    """A long text; the same with ``count`` short calls after it; and the reply that it becomes."""
+    text, calls = "x" * 100_000, [ToolCall(id=CallId(f"c{n}"), name="ls", arguments={}) for n in range(count)]
+    begun, whole = (Draft(number=1, model=REF, at=AT) for _ in range(2))
+    for draft in begun, whole:
+        draft.add(TextDelta(index=0, text=text))
+    for index, call in enumerate(calls, start=1):
+        whole.add(CallDelta(index=index, id=call.id, name=call.name, text="{}"))
+    return begun, whole, Reply(model=REF, blocks=(Text(text=text), *calls), stop="toolUse")
+
+
+def weight(events: Sequence[Json]) -> int:
+    return len(json.dumps(events))
+
+
+def test_a_long_reply_with_many_calls_is_not_told_anew_for_each() -> None:
+    begun, whole, reply = many_calls(500)
+    story, at_the_end = Story(), Story()
+    for each in story, at_the_end:
+        each.skip(records([TurnStarted(turn=TURN, prompt=UserMessage(text="hi"))])[0])
+        each.progress(begun)
+    told = story.progress(whole)
+    assert weight(told) < 5_000_000
+    assert told[-1]["type"] == "message_start"
+    assert len(told[-1]["message"]["content"]) == 501
+    assert story.progress(whole) == []
+    (ended,) = records([ModelReplied(turn=TURN, reply=reply)])
+    for each in story, at_the_end:
+        told = each.tell(ended)
+        assert weight(told) < 5_000_000
+        assert told[-1]["type"] == "message_end"
+        assert len(told[-1]["message"]["content"]) == 501
+
+
+def test_a_lean_reader_and_one_of_a_short_reply_are_told_of_each_call() -> None:
+    begun, whole, _ = many_calls(500)
+    lean, short = Story(lean=True), Story()
+    lean.progress(begun)
+    assert len(lean.progress(whole)) == 3 * 500
+    short.progress(Draft(number=2, model=REF, at=AT))
+    draft = Draft(number=2, model=REF, at=AT)
+    for index in range(50):
+        draft.add(CallDelta(index=index, id=CallId(f"c{index}"), name="ls", text="{}"))
+    assert len(short.progress(draft)) == 3 * 50 - 1

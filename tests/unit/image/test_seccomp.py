@@ -28,13 +28,13 @@ def names(rules: list[Rule], action: str) -> set[str]:
     }
 
 
-def answer(kind: int, protocol: int) -> str | int:
+def answer(kind: int, protocol: int, call: str = "socket") -> str | int:
     """What the profile says to ``socket(kind, …, protocol)``; every rule that applies says the same."""
     values = {0: kind, 2: protocol}
     found = {
         "allowed" if rule["action"] == "SCMP_ACT_ALLOW" else rule["errnoRet"]
         for rule in PROFILE["syscalls"]
-        if "socket" in rule["names"]
+        if call in rule["names"]
         and all(
             values[each["index"]] == each["value"]
             if each["op"] == "SCMP_CMP_EQ"
@@ -58,12 +58,12 @@ def test_the_profile_is_what_the_script_makes() -> None:
 def test_it_opens_only_the_needed_calls_and_shuts_more() -> None:
     before, after = (names(each["syscalls"], "SCMP_ACT_ALLOW") for each in (STOCK, PROFILE))
     assert after - before <= set(NEEDED) == {"chroot", "sethostname", "setns"} <= after
-    assert before - after == {*ABSENT, *FORBIDDEN} & before
+    assert before - after == {*ABSENT, *FORBIDDEN, "socketpair"} & before
     assert len(before - after) >= 19
 
 
 def test_rules_with_a_condition_are_those_of_the_stock_profile() -> None:
-    ours = {"socket", *OURS}
+    ours = {"socket", "socketpair", *OURS}
     for rule in PROFILE["syscalls"]:
         if rule.get("includes") or rule.get("excludes"):
             assert any(
@@ -85,6 +85,12 @@ def test_only_four_kinds_of_sockets_can_be_made(kind: int) -> None:
         return
     assert answer(kind, 0) == ("allowed" if kind in {1, 2, 10} else 97)
     assert answer(kind, 9) == answer(kind, 0)
+
+
+@pytest.mark.parametrize("kind", [*range(64), 2**32 + 1, 2**32 + 30])
+def test_pairs_of_sockets_are_of_one_kind(kind: int) -> None:
+    """A pair is two sockets: what ``socket`` does not give, no other call may."""
+    assert answer(kind, 0, "socketpair") == ("allowed" if kind == 1 else 97)
 
 
 @pytest.mark.parametrize("protocol", range(40))

@@ -133,3 +133,45 @@ def test_what_the_directory_above_has_stays(home: Path) -> None:
 
 def test_a_file_system_without_flags_has_nothing_to_change() -> None:
     subprocess.run([sys.executable, "-I", str(LOCAL / FLAGS), "/proc/self/fd", "/sys/kernel"], check=True)
+
+
+def mapped(folder: Path, account: str) -> list[tuple[int, int, int]]:
+    """What a wipe of the account has the ids of: inside, outside, how many. The files are as image/tools/make-users."""
+    numbers = range(1, 251)
+    users = "".join(f"p{each:03d}:x:{2000 + each}:{2000 + each}::/home/p{each:03d}:/bin/bash\n" for each in numbers)
+    (folder / "passwd").write_text(f"root:x:0:0::/root:/bin/sh\nbuilder:x:1000:1000::/home/builder:/bin/bash\n{users}")
+    ranges = "".join(f"p{each:03d}:{100_000 + 65_536 * each}:65536\n" for each in numbers)
+    (folder / "subuid").write_text(f"builder:100000:65536\n{ranges}")
+    (folder / "as-account").write_text("#!/bin/sh\n")
+    (folder / "as-account").chmod(0o755)
+    text = functions("wipe", "main").replace("/etc/", f"{folder}/").replace("/run/accounts/", f"{folder}/")
+    argv = ["sh", "-c", f"{text}\nremove", "wipe", account, str(2000 + int(account[1:]))]
+    subprocess.run(argv, env={"PATH": f"{folder}:/usr/bin:/bin"}, check=True)
+    lines = (folder / f"{account}.map").read_text().splitlines()
+    return [(int(inside), int(outside), int(count)) for inside, outside, count in map(str.split, lines)]
+
+
+def merged(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """First and last ids. The kernel takes no overlap, so there is none."""
+    kept: list[tuple[int, int]] = []
+    for first, last in sorted(found):
+        assert not kept or kept[-1][1] < first
+        kept = [*kept[:-1], (kept[-1][0], last)] if kept and kept[-1][1] + 1 == first else [*kept, (first, last)]
+    return kept
+
+
+@pytest.mark.parametrize("account", ["p001", "p002", "p125", "p250"])
+def test_it_has_the_ids_of_all_whom_an_account_can_let_in_each_once(tmp_path: Path, account: str) -> None:
+    """builder works for the projects without an account. Of what nobody's id here owns, nothing could be removed."""
+    lines = mapped(tmp_path, account)
+    merged([(inside, inside + count - 1) for inside, _, count in lines])
+    every = merged([(outside, outside + count - 1) for _, outside, count in lines])
+    assert every == [(1000, 1000), (2001, 2250), (100_000, 100_000 + 251 * 65_536 - 1)]
+
+
+@pytest.mark.parametrize("account", ["p001", "p125"])
+def test_only_its_own_ids_are_those_whose_files_in_the_workspace_go(tmp_path: Path, account: str) -> None:
+    """``away`` of wipe-inside goes by 0, and by 100000 to 165535."""
+    number = int(account[1:])
+    goes = [each for each in mapped(tmp_path, account) if each[0] == 0 or 100_000 - each[2] < each[0] < 165_536]
+    assert goes == [(0, 2000 + number, 1), (100_000, 100_000 + 65_536 * number, 65_536)]

@@ -35,13 +35,13 @@ def run(shell: str, text: str, sent: bytes = b"") -> subprocess.CompletedProcess
     ],
 )
 def test_the_log_on_the_host_commands_no_terminal(written: bytes, shown: bytes) -> None:
-    text = f". {ROOT}/docker/builder/lib/ready.sh; harmless"
+    text = f". {ROOT}/docker/builder/lib/harmless.sh; harmless"
     assert run("bash", text, written + b"\n").stdout == shown + b"\n"
 
 
 def test_a_line_without_end_is_shown_before_its_end_and_not_held() -> None:
-    text = f"ulimit -v 60000; . {ROOT}/docker/builder/lib/ready.sh; harmless | tail -c 3"
-    done = run("bash", text, b"x" * 30_000_000 + b"end")
+    text = f"ulimit -v 20000; . {ROOT}/docker/builder/lib/harmless.sh; harmless | tail -c 3"
+    done = run("bash", text, b"x" * 8_000_000 + b"end")
     assert (done.stdout, done.stderr) == (b"end", b"")
 
 

@@ -91,7 +91,8 @@ def test_after_a_restart_it_goes_on_with_the_same_step() -> None:
 
 
 def test_without_tools_it_lists_the_prompts() -> None:
-    reply = demo(request([UserMessage(text="# The conversation\n\nPerson: A tea shop\n\nAgent: Yes.")], tools=()))
+    told = '# The conversation\n{"from": "person", "text": "A tea shop"}\n{"from": "agent", "text": "Yes."}'
+    reply = demo(request([UserMessage(text=told)], tools=()))
     assert isinstance(reply, Reply)
     assert not reply.calls
     assert "- A tea shop" in reply.text

@@ -4,6 +4,7 @@ import base64
 import itertools
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_ai.messages import (
@@ -47,6 +48,36 @@ PICTURE = Image(data=base64.b64encode(b"\x89PNG").decode(), media_type="image/pn
 
 def sent(*messages: Message, info: ModelInfo = INFO) -> list[ModelMessage]:
     return conversation(messages, info, "google")
+
+
+ODD = [
+    "EqQB+plain/base64==",
+    "[]",
+    "1",
+    '"x"',
+    "{",
+    '{"details": [1]}',
+    '{"id": 1}',
+    '{"signature": {"a": "b"}}',
+    "nope",
+]
+
+
+@pytest.mark.parametrize("signature", ODD)
+def test_a_signature_that_is_not_ours_is_none(signature: str) -> None:
+    """A session that was imported may have any."""
+    blocks = (
+        Thinking(text="hm", signature=signature),
+        Text(text="hello", signature=signature),
+        ToolCall(id=CallId("c"), name="bash", arguments={"command": "ls"}, signature=signature),
+    )
+    reply = Reply(model=ModelRef(provider=INFO.provider, id="m", api=INFO.api), blocks=blocks)
+    (response,) = [each for each in sent(UserMessage(text="hi"), reply) if isinstance(each, ModelResponse)]
+    text, call = response.parts
+    assert isinstance(text, TextPart)
+    assert (text.content, text.provider_name, text.provider_details) == ("hello", None, None)
+    assert isinstance(call, ToolCallPart)
+    assert (call.args, call.provider_details) == ({"command": "ls"}, None)
 
 
 def signed(ref: ModelRef) -> Reply:

@@ -1,17 +1,22 @@
 """What the model is told of a deploy, and that PROD is not changed without the person."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from appx.apps import rows
 from appx.apps.apps import Look, Looks
-from appx.domain.apps import App, Rollout, Status
+from appx.domain.apps import App, Release, Rollout, Status
 from appx.domain.ids import CallId, ProjectId
 from appx.domain.messages import ToolCall
 from appx.domain.questions import CANCELLED, Answer, Question
 from appx.kit import clock
 from appx.podman.parse import Container
+from appx.projects import rows as projects
 from appx.projects.checkpoints import Checkpoints
+from appx.projects.rows import Project
 from appx.settings.settings import read_settings
 from appx.store.database import Database
 from appx.tools import app as app_tool
@@ -19,7 +24,7 @@ from appx.tools.app import app
 from appx.tools.deploy import deploy, told
 from appx.tools.prod import REFUSED
 from appx.tools.tool import Toolbox
-from appx.wiring.running import running
+from appx.wiring.running import Running, running
 from tests.fakes.bench import FakeBench
 from tests.unit.projects.test_agents import no_egress
 
@@ -62,10 +67,40 @@ def test_what_runs_is_told_in_a_line_each() -> None:
     )
 
 
+@asynccontextmanager
+async def a_shop(tmp_path: Path) -> AsyncIterator[tuple[Database, FakeBench, Running]]:
+    """DEV has release 5; 3 is kept."""
+    database, bench = Database(tmp_path / "appx.db"), FakeBench()
+    runs = running(
+        read_settings({"WORKSPACE_DIR": str(tmp_path)}),
+        database=database,
+        workbench=bench,
+        egress=no_egress(database, tmp_path),
+        checkpoints=Checkpoints(bench),
+    )
+    made = Project(id=SHOP, name="shop", created_at=clock.now(), directory="/x", deployment=None)
+    await database.write(lambda db: projects.insert(db, made))
+    for number in (3, 5):
+        await in_dev(database, number)
+    yield database, bench, runs
+    database.close()
+
+
+async def in_dev(database: Database, number: int) -> None:
+    kept = Release(project=SHOP, number=number, at=clock.now(), image="", checkpoint="", size=0, port=80)
+    dev = App(project=SHOP, environment="dev", release=number, wanted="running", health="/ready")
+    await database.write(lambda db: rows.put_release(db, kept))
+    await database.write(lambda db: rows.put_app(db, dev))
+
+
+WHAT_DEV_RUNS = "Give PROD release 5, which DEV runs now? It has to answer at "
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "question"),
     [
-        ("deploy", {"environment": "prod"}, "Give PROD what DEV runs now?"),
+        ("deploy", {"environment": "prod"}, f"{WHAT_DEV_RUNS}/ready."),
+        ("deploy", {"environment": "prod", "health": "/other"}, f"{WHAT_DEV_RUNS}/other."),
         ("deploy", {"environment": "prod", "release": 3}, "Give PROD release 3?"),
         ("app", {"action": "stop", "environment": "prod"}, "PROD: stop?"),
     ],
@@ -74,44 +109,49 @@ def test_what_runs_is_told_in_a_line_each() -> None:
 async def test_prod_is_changed_only_when_the_person_agrees(
     tmp_path: Path, name: str, arguments: dict[str, object], question: str, answer: Answer
 ) -> None:
-    database, bench, asked = Database(tmp_path / "appx.db"), FakeBench(), list[Question]()
+    asked = list[Question]()
 
     async def person(what: Question) -> Answer:
         asked.append(what)
         return answer
 
-    runs = running(
-        read_settings({"WORKSPACE_DIR": str(tmp_path)}),
-        database=database,
-        workbench=bench,
-        egress=no_egress(database, tmp_path),
-        checkpoints=Checkpoints(bench),
-    )
-    tools = Toolbox((deploy(runs.rollouts, SHOP, person), app(runs.apps, SHOP, person)))
-    result = await tools.run(ToolCall(id=CallId("c"), name=name, arguments=arguments), lambda _: None)
-    database.close()
+    async with a_shop(tmp_path) as (_, bench, runs):
+        tools = Toolbox((deploy(runs.rollouts, SHOP, person), app(runs.apps, SHOP, person)))
+        result = await tools.run(ToolCall(id=CallId("c"), name=name, arguments=arguments), lambda _: None)
     assert [each.title for each in asked] == [question]
     assert not result.ok
-    assert (result.text == REFUSED) == (not answer.confirmed), "who agrees learns that there is no app"
+    assert (result == REFUSED) == (not answer.confirmed), "who agrees learns that PROD has no app, or nothing runs here"
+    assert bench.commands == []
+
+
+@pytest.mark.parametrize("arguments", [{}, {"release": 6}])
+async def test_prod_gets_the_release_that_the_person_agreed_to_or_none(
+    tmp_path: Path, arguments: dict[str, object]
+) -> None:
+    """Another session builds while the person reads the question."""
+    asked = list[str]()
+    async with a_shop(tmp_path) as (database, bench, runs):
+
+        async def person(what: Question) -> Answer:
+            asked.append(what.title)
+            await in_dev(database, 6)
+            return Answer(confirmed=True)
+
+        tools = Toolbox((deploy(runs.rollouts, SHOP, person),))
+        call = ToolCall(id=CallId("c"), name="deploy", arguments={"environment": "prod", **arguments})
+        result = await tools.run(call, lambda _: None)
+    assert asked == ([] if arguments else [f"{WHAT_DEV_RUNS}/ready."])
+    assert not result.ok
+    assert ("not found" if arguments else "DEV runs release 6 by now, and no longer 5. Ask again.") in result.text
     assert bench.commands == []
 
 
 async def test_for_dev_nobody_is_asked(tmp_path: Path) -> None:
-    database, bench = Database(tmp_path / "appx.db"), FakeBench()
-
     async def nobody(what: Question) -> Answer:
         raise AssertionError(what)
 
-    runs = running(
-        read_settings({"WORKSPACE_DIR": str(tmp_path)}),
-        database=database,
-        workbench=bench,
-        egress=no_egress(database, tmp_path),
-        checkpoints=Checkpoints(bench),
-    )
-    tools = Toolbox((deploy(runs.rollouts, SHOP, nobody), app(runs.apps, SHOP, nobody)))
-    for call in (("deploy", {}), ("app", {"action": "stop"}), ("app", {"action": "logs", "environment": "prod"})):
-        result = await tools.run(ToolCall(id=CallId("c"), name=call[0], arguments=call[1]), lambda _: None)
-        assert not result.ok
-        assert result.text != REFUSED
-    database.close()
+    async with a_shop(tmp_path) as (_, _, runs):
+        tools = Toolbox((deploy(runs.rollouts, SHOP, nobody), app(runs.apps, SHOP, nobody)))
+        for call in (("deploy", {}), ("app", {"action": "stop"}), ("app", {"action": "logs", "environment": "prod"})):
+            result = await tools.run(ToolCall(id=CallId("c"), name=call[0], arguments=call[1]), lambda _: None)
+            assert result != REFUSED
