@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -57,14 +58,15 @@ def test_one_that_cannot_be_opened_to_all_makes_room_for_another(tmp_path: Path)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root becomes others")
-def test_nor_can_an_accomplice_keep_its_network_from_coming_up(tmp_path_factory: pytest.TempPathFactory) -> None:
-    above = tmp_path_factory.mktemp("above")
-    for each in (above, *above.parents[:2]):
-        each.chmod(0o755)
-    home = above / "home"
-    home.mkdir()
-    os.chown(home, OWNER, OWNER)
-    home.chmod(0o1777)  # sticky, as an account may make it
+def test_nor_can_an_accomplice_keep_its_network_from_coming_up() -> None:
+    with TemporaryDirectory() as place:  # pytest's own are closed to others
+        home = Path(place)
+        os.chown(home, OWNER, OWNER)
+        home.chmod(0o1777)  # sticky, as an account may make it
+        _meets_an_accomplice(home)
+
+
+def _meets_an_accomplice(home: Path) -> None:
     subprocess.run(["mkdir", "-m", "0700", home / "slash-tmp"], check=True, user=STRANGER)
     done = set_apart(home, user=OWNER)
     assert (done.returncode, done.stderr) == (0, "")
