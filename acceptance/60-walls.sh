@@ -114,7 +114,7 @@ planted_modules() {
 }
 
 # Root may not connect, so it says something in any case.
-loads_the_plant() { probe as_root reach connect "$socket" 2>&1 | grep verify-planted; }
+loads_the_plant() { [[ "$(probe as_root reach connect "$socket" 2>&1)" == *verify-planted* ]]; }
 
 # Whatever the agent asks of podman, a container of the builder is no more than the builder.
 inner_containers() {
